@@ -1,0 +1,17 @@
+//! librpcx: the rpcx protocol for Rust, as client and as server.
+
+pub mod balance;
+pub mod client;
+pub mod codec;
+pub mod config;
+pub mod connection;
+pub mod discovery;
+pub mod error;
+pub mod interceptor;
+pub mod resilience;
+pub mod server;
+pub mod shard;
+pub mod stats;
+pub mod transport;
+
+pub use rpcx_protocol as protocol;

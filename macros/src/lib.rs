@@ -1,0 +1,1 @@
+//! The `#[rpcx::service]` attribute.
