@@ -3,11 +3,18 @@
 //! A selector is told what changed ([`Selector::update`]) and keeps what it derives from the nodes, so that choosing one
 //! for a call costs constant time (the hash ring: logarithmic), takes no lock and allocates nothing.
 
+mod closest;
+mod least_loaded;
 mod random;
 mod round_robin;
+mod table;
+mod weighted;
 
+pub use closest::{Closest, Position};
+pub use least_loaded::LeastLoaded;
 pub use random::{Random, random_bits};
 pub use round_robin::RoundRobin;
+pub use weighted::WeightedRoundRobin;
 
 use crate::discovery::{Diff, Node, Snapshot};
 use std::sync::Arc;
