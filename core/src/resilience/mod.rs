@@ -6,5 +6,5 @@ mod budget;
 mod dial_backoff;
 
 pub use backoff::Backoff;
-pub use budget::RetryBudget;
+pub use budget::{BudgetRules, RetryBudget};
 pub use dial_backoff::DialBackoff;
