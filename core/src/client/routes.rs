@@ -1,0 +1,204 @@
+//! The servers of one service, as its discovery has them now, and the choice among them.
+//!
+//! Nothing runs in the background: a call compares the revision of the latest snapshot with the one it knows, and the first
+//! call that sees a newer one brings the table up to date.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Guard};
+use rpcx_protocol::keys;
+
+use super::core::ClientCore;
+use super::endpoint::Endpoint;
+use crate::balance::{self, CallInfo, Selector};
+use crate::discovery::{Snapshot, State, Watch, filter};
+use crate::error::{Error, Reason, Result};
+use crate::stats::MethodRecorder;
+
+/// A consistent view: the servers by the index that the selector uses.
+pub(crate) struct Table {
+    /// The snapshot as discovery gave it, before filters.
+    source: Arc<Snapshot>,
+    visible: Snapshot,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
+/// One service of one client.
+pub(crate) struct Routes {
+    service: Arc<str>,
+    watch: Watch,
+    selector: Box<dyn Selector>,
+    table: ArcSwap<Table>,
+    updating: Mutex<()>,
+    methods: ArcSwap<HashMap<Arc<str>, Arc<MethodInfo>>>,
+}
+
+/// A method with what the client keeps about it.
+pub(crate) struct MethodInfo {
+    pub(crate) name: Arc<str>,
+    pub(crate) recorder: Arc<MethodRecorder>,
+}
+
+impl Routes {
+    pub(super) fn new(service: &str, client: &ClientCore) -> Result<Routes> {
+        check_name("service", service)?;
+        let watch = client.discovery.watch(service);
+        let empty = Snapshot::default();
+        let routes = Routes {
+            service: service.into(),
+            selector: balance::build(client.options.select_mode, &client.options.position())?,
+            watch,
+            table: ArcSwap::from_pointee(Table {
+                source: Arc::new(Snapshot::default()),
+                visible: empty,
+                endpoints: Vec::new(),
+            }),
+            updating: Mutex::new(()),
+            methods: ArcSwap::default(),
+        };
+        routes.refresh(client);
+        Ok(routes)
+    }
+
+    /// The service path.
+    pub(crate) fn service(&self) -> &Arc<str> {
+        &self.service
+    }
+
+    /// What is kept about a method; made at its first call.
+    pub(crate) fn method(&self, client: &ClientCore, name: &str) -> Result<Arc<MethodInfo>> {
+        if let Some(method) = self.methods.load().get(name) {
+            return Ok(method.clone());
+        }
+        check_name("method", name)?;
+        let fresh =
+            Arc::new(MethodInfo { name: name.into(), recorder: client.recorder.method(&self.service, name) });
+        let mut kept = fresh.clone();
+        self.methods.rcu(|all| {
+            let mut all = HashMap::clone(all);
+            kept = all.entry(fresh.name.clone()).or_insert_with(|| fresh.clone()).clone();
+            all
+        });
+        Ok(kept)
+    }
+
+    /// The servers as discovery has them now.
+    pub(super) fn current(&self, client: &ClientCore) -> Guard<Arc<Table>> {
+        let table = self.table.load();
+        if Arc::ptr_eq(&table.source, &self.watch.latest()) {
+            return table;
+        }
+        self.refresh(client);
+        self.table.load()
+    }
+
+    fn refresh(&self, client: &ClientCore) {
+        let _updating = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = self.watch.latest();
+        let old = self.table.load_full();
+        if Arc::ptr_eq(&old.source, &latest) {
+            return;
+        }
+        let visible = filter::visible(&latest, &client.options.group);
+        let diff = visible.diff(&old.visible);
+        let endpoints =
+            visible.nodes().iter().map(|node| client.endpoint(node.shared_address())).collect::<Vec<_>>();
+        self.selector.update(&visible, &diff);
+        self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
+    }
+
+    /// Waits for the first answer of a discovery that has none yet.
+    ///
+    /// # Errors
+    /// `no_server.discovery_timeout` after `discovery_timeout` or at the call's deadline.
+    pub(super) async fn known(&self, client: &ClientCore, deadline: Option<Instant>) -> Result<Guard<Arc<Table>>> {
+        let table = self.current(client);
+        if table.source.state() != State::Unknown {
+            return Ok(table);
+        }
+        drop(table);
+        let limit = Instant::now() + client.options.discovery_timeout;
+        let until = deadline.map_or(limit, |deadline| deadline.min(limit));
+        let mut watch = self.watch.clone();
+        let first = async {
+            while watch.latest().state() == State::Unknown {
+                if !watch.changed().await {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout_at(until.into(), first).await.is_err() {
+            return Err(Error::new(
+                Reason::NoServerDiscoveryTimeout,
+                format!("discovery has not answered for service {} yet", self.service),
+            ));
+        }
+        Ok(self.current(client))
+    }
+
+    /// Tells the selector how a call went.
+    pub(super) fn feedback(&self, address: &str, outcome: &balance::Outcome) {
+        self.selector.feedback(address, outcome);
+    }
+}
+
+impl Table {
+    /// Every server that may be called.
+    pub(super) fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// Chooses a server; those in `tried` and those that wait out a failed dial only when there is no other.
+    ///
+    /// # Errors
+    /// `no_server`, naming why.
+    pub(super) fn select(&self, routes: &Routes, info: &CallInfo<'_>, target: Option<&str>) -> Result<Arc<Endpoint>> {
+        if let Some(target) = target {
+            return self.endpoints.iter().find(|endpoint| &*endpoint.address == target).cloned().ok_or_else(|| {
+                Error::new(
+                    Reason::NoServerNoneEligible,
+                    format!("target {target} is none of the {} servers of {}", self.endpoints.len(), routes.service),
+                )
+            });
+        }
+        if self.endpoints.is_empty() {
+            return Err(match self.source.nodes().len() {
+                0 => Error::new(Reason::NoServerEmpty, format!("no server offers the service {}", routes.service)),
+                all => Error::new(
+                    Reason::NoServerNoneEligible,
+                    format!("none of the {all} servers of {} is active and in the client's group", routes.service),
+                ),
+            });
+        }
+        let chosen = routes.selector.select(&self.visible, info);
+        let Some(index) = chosen else {
+            return Err(Error::new(
+                Reason::NoServerNoneEligible,
+                format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
+            ));
+        };
+        let endpoint = &self.endpoints[index];
+        if endpoint.is_ready_or_allowed(info.now) {
+            return Ok(endpoint.clone());
+        }
+        // It could not be dialled a moment ago: any other that can be.
+        let other = self.endpoints.iter().find(|other| {
+            !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(info.now)
+        });
+        Ok(other.unwrap_or(endpoint).clone())
+    }
+}
+
+/// Names are sent as they are; these would mean something else to the peer.
+fn check_name(what: &str, name: &str) -> Result<()> {
+    let problem = if name.is_empty() {
+        "is empty"
+    } else if what == "service" && name == keys::INTERNAL_SERVICE {
+        "is reserved"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Reason::ConfigBadArgument, format!("{what}: the name {name:?} {problem}")))
+}
