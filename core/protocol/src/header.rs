@@ -26,6 +26,8 @@ const COMPRESS_SHIFT: u8 = 2;
 const COMPRESS_MASK: u8 = 0x07 << COMPRESS_SHIFT;
 const STATUS_MASK: u8 = 0x03;
 const SERIALIZE_SHIFT: u8 = 4;
+/// The reserved bits are ignored on reading and written as 0.
+const SERIALIZE_MASK: u8 = 0xf0;
 
 /// A name or number that is no serialize or compress type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -205,7 +207,7 @@ impl Header {
         Self {
             version: request.version,
             flags: RESPONSE | (request.flags & (HEARTBEAT | ONEWAY)),
-            serialize: request.serialize & 0xf0,
+            serialize: request.serialize,
             seq: request.seq,
         }
     }
@@ -294,7 +296,7 @@ impl Header {
         bytes[0] = MAGIC;
         bytes[1] = self.version;
         bytes[2] = self.flags;
-        bytes[3] = self.serialize & 0xf0;
+        bytes[3] = self.serialize;
         bytes[4..12].copy_from_slice(&self.seq.to_be_bytes());
         bytes[12..].copy_from_slice(&total.to_be_bytes());
         bytes
@@ -305,7 +307,7 @@ impl Header {
     pub(crate) fn from_bytes(bytes: &[u8; HEADER_LEN]) -> (Self, u32) {
         let [_, version, flags, serialize, a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
         let seq = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        (Self { version, flags, serialize, seq }, u32::from_be_bytes([i, j, k, l]))
+        (Self { version, flags, serialize: serialize & SERIALIZE_MASK, seq }, u32::from_be_bytes([i, j, k, l]))
     }
 }
 

@@ -1,9 +1,10 @@
 //! gzip (RFC 1952), the one compression that Go's rpcx has built in.
 
+use std::io::Write;
+
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use std::io::Write;
 
 use super::{CompressError, Compressor, read_within};
 

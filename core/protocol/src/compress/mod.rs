@@ -35,8 +35,8 @@ pub trait Compressor: Send + Sync {
     /// The compressor's own; what `out` held before stays.
     fn compress(&self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError>;
 
-    /// Appends what `input` was before compression, at most `limit` bytes, to `out`. Must not use more memory than what
-    /// really comes out.
+    /// Appends what `input` was before compression, at most `limit` bytes, to `out`. Memory must grow
+    /// with what really comes out, beside a window of a fixed size.
     ///
     /// # Errors
     /// Too much for `limit`, or input that is damaged; `out` is then as it was.

@@ -28,7 +28,7 @@ fn payloads_of_any_size_come_back() {
 #[test]
 fn a_bomb_costs_no_more_than_the_limit() {
     for (ty, compressor) in all() {
-        let bomb = compressed(&*compressor, &vec![0; 8 << 20]);
+        let bomb = compressed(&*compressor, &vec![0; 1 << 20]);
         for limit in [0, 1, 1000, 100_000] {
             let mut out = Vec::new();
             let error = compressor.decompress(&bomb, &mut out, limit).unwrap_err();
@@ -59,11 +59,12 @@ fn damage_is_found_and_leaves_the_output_alone() {
             assert_eq!(out, b"before", "{ty}, {what}");
         };
         refuse("cut", &wire[..wire.len() - 1]);
+        if ty != CompressType::SNAPPY {
+            // A framed Snappy stream has no end of its own, and may be empty.
+            (0..wire.len()).for_each(|len| refuse(&format!("{len} bytes"), &wire[..len]));
+        }
         refuse("trailing bytes", &[&wire[..], b"x"].concat());
         refuse("plain text", b"{\"C\":6}");
-        if ty != CompressType::SNAPPY {
-            refuse("nothing", b"");
-        }
     }
 }
 

@@ -1,19 +1,19 @@
 //! Zstandard. Not a part of Go's rpcx: for peers that registered it under the same number.
 
+use std::io::Write;
+
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
-use std::io::Write;
-
 use super::{CompressError, Compressor, read_within};
 
-/// Zstandard at level 3. Takes several frames one after the other.
+/// Zstandard at level 3. Takes several frames one after the other, with windows of up to 8 MiB (RFC 8878's advice).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Zstd;
 
 /// Window of the usual levels: 2 MiB.
 const WINDOW_LOG_MIN: u32 = 21;
-/// RFC 8878 asks decoders for windows of 8 MiB and no more. The decoder allocates what a frame declares.
+/// 8 MiB: the decoder allocates what a frame declares.
 const WINDOW_LOG_MAX: u32 = 23;
 
 impl Compressor for Zstd {
