@@ -96,7 +96,7 @@ impl ClientBuilder {
         })?;
         #[allow(unused_mut)]
         let mut transports = self.transports;
-        #[cfg(feature = "tls")]
+        #[cfg(any())]
         if let Some(tls) = crate::transport::ClientTls::from_options(&self.options.tls)? {
             transports = transports.with_client_tls(tls);
         }

@@ -9,16 +9,15 @@ use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
 use rpcx_protocol::frame::{Frame, PeerError};
 use rpcx_protocol::header::{CompressType, Header, SerializeType};
 use rpcx_protocol::keys;
-use rpcx_protocol::metadata::Metadata;
 
 use super::core::ClientCore;
-use super::endpoint::Endpoint;
-use super::options::Resolved;
-use super::routes::{MethodInfo, Routes};
-use crate::balance::{CallInfo, Outcome};
+use super::options::Plan;
+use super::routes::{MethodInfo, Routes, Selected};
+use crate::balance::CallInfo;
 use crate::codec::CodecError;
 use crate::config::FailMode;
 use crate::connection::buffers;
+use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::resilience::Backoff;
 
@@ -83,32 +82,32 @@ impl Target<'_> {
     pub(super) fn encode(
         &self,
         frame: &mut Vec<u8>,
-        options: &Resolved<'_>,
+        plan: &Plan<'_>,
         payload: PayloadFn<'_>,
         now: Instant,
     ) -> Result<usize> {
         let limits = self.client.limits();
-        let left = options.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis()));
+        let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis()));
         let mut extra = [("", ""); 2];
         let mut used = 0;
         if let Some(left) = &left {
             extra[used] = (keys::SERVER_TIMEOUT, left.as_str());
             used += 1;
         }
-        if let Some(token) = options.auth {
+        if let Some(token) = plan.auth() {
             extra[used] = (keys::AUTH, token);
             used += 1;
         }
         let mut head = Head {
-            header: Header::request(options.serialize_type, 0).with_oneway(options.oneway),
+            header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
             service: self.routes.service().as_bytes(),
             method: self.method.name.as_bytes(),
-            metadata: options.metadata,
+            metadata: plan.metadata,
             extra: &extra[..used],
         };
-        if !options.metadata.is_empty() {
-            limits.check_metadata(options.metadata).map_err(|exceeded| {
-                let reason = Reason::from_name(exceeded.name).unwrap_or(Reason::LimitMaxMetadataSize);
+        if !plan.metadata.is_empty() {
+            limits.check_metadata(plan.metadata).map_err(|exceeded| {
+                let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
                 Error::new(reason, format!("the request's metadata: {exceeded}"))
             })?;
         }
@@ -124,11 +123,11 @@ impl Target<'_> {
             }
         })?;
         let mut payload_start = encoded.payload_start;
-        if options.compress_type != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
-            let compressor = self.client.compressors.get(options.compress_type).ok_or_else(|| {
+        if plan.compress_type() != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
+            let compressor = self.client.compressors.get(plan.compress_type()).ok_or_else(|| {
                 Error::new(
                     Reason::UnsupportedCompress,
-                    format!("compress_type: no compressor is registered for {}", options.compress_type),
+                    format!("compress_type: no compressor is registered for {}", plan.compress_type()),
                 )
             })?;
             let mut small = Vec::new();
@@ -136,7 +135,7 @@ impl Target<'_> {
                 Error::new(Reason::CodecEncode, format!("the arguments could not be compressed: {error}"))
             })?;
             frame.truncate(encoded.start);
-            head.header = head.header.with_compress(options.compress_type);
+            head.header = head.header.with_compress(plan.compress_type());
             encode(frame, &head, &small)
                 .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
             payload_start = frame.len() - small.len();
@@ -147,97 +146,152 @@ impl Target<'_> {
         Ok(payload_start)
     }
 
-    /// Chooses a server.
+    fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
+        CallInfo {
+            payload,
+            hash_key: plan.hash_key(),
+            avoid: tried,
+            ..CallInfo::new(self.routes.service(), &self.method.name)
+        }
+    }
+
+    /// Chooses a server; waits for a discovery that has not answered yet.
     pub(super) async fn select(
         &self,
-        options: &Resolved<'_>,
+        plan: &Plan<'_>,
         payload: &[u8],
         tried: &[Arc<str>],
         now: Instant,
-    ) -> Result<Arc<Endpoint>> {
-        let avoid: Vec<&str>;
-        let info = CallInfo {
-            service: self.routes.service(),
-            method: &self.method.name,
-            payload,
-            hash_key: options.hash_key,
-            avoid: if tried.is_empty() {
-                &[]
-            } else {
-                avoid = tried.iter().map(|address| &**address).collect();
-                &avoid
-            },
-            now,
-        };
-        let table = self.routes.current(self.client);
-        if table.endpoints().is_empty() {
-            drop(table);
-            let table = self.routes.known(self.client, options.deadline).await?;
-            return table.select(self.routes, &info, options.target);
-        }
-        table.select(self.routes, &info, options.target)
+    ) -> Result<Selected<'_>> {
+        let table = self.routes.known(self.client, plan.deadline).await?;
+        table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
     }
 
     /// The whole call with its retries. Every attempt keeps the one deadline.
-    pub(super) async fn run(&self, options: &Resolved<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
-        let began = options.now;
+    ///
+    /// The first attempt on a connection that is there is this future itself; everything else is boxed, so that the
+    /// common call stays small.
+    pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
         self.method.recorder.began();
-        let result = match options.fail_mode {
-            FailMode::Failbackup if options.idempotent => self.with_backup(options, payload).await,
-            _ => self.with_retries(options, payload).await,
+        let result = match self.begin(plan, payload) {
+            Ok(Begun::Ready { selected, caller, frame }) => {
+                let server = selected.endpoint.address.clone();
+                let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
+                    Ok(frame) => self.open(frame),
+                    Err(error) => Err(error),
+                };
+                selected.ended(answer.as_ref().map(drop));
+                match answer {
+                    Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: 1 }),
+                    Err(error) => {
+                        let error = error.with_server(server).with_attempts(1);
+                        if self.may_retry(plan, &error, 1) {
+                            Box::pin(self.retry(plan, payload, error)).await
+                        } else {
+                            Err(error)
+                        }
+                    }
+                }
+            }
+            Ok(Begun::Later { frame }) => {
+                buffers::put_scratch(frame);
+                Box::pin(self.from_the_start(plan, payload)).await
+            }
+            Err(error) => Err(error.with_attempts(1)),
         };
-        self.method.recorder.ended(result.as_ref().err().map(Error::kind), began.elapsed());
+        self.method.recorder.ended(result.as_ref().err().map(Error::kind), plan.now.elapsed());
         result
     }
 
-    async fn with_retries(&self, options: &Resolved<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+    /// Encodes the request and looks whether it can leave at once.
+    fn begin(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Begun<'_>> {
+        let mut frame = buffers::take_scratch();
+        let start = match self.encode(&mut frame, plan, payload, plan.now) {
+            Ok(start) => start,
+            Err(error) => {
+                buffers::put_scratch(frame);
+                return Err(error);
+            }
+        };
+        if plan.fail_mode() == FailMode::Failbackup {
+            return Ok(Begun::Later { frame });
+        }
+        let table = self.routes.current(self.client);
+        if table.endpoints().is_empty() {
+            return Ok(Begun::Later { frame });
+        }
+        let selected =
+            table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
+        match selected.endpoint.ready() {
+            Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
+            None => Ok(Begun::Later { frame }),
+        }
+    }
+
+    async fn from_the_start(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
+            return self.with_backup(plan, payload).await;
+        }
+        match self.attempt(plan, payload, &[], None, 1, plan.now).await {
+            Ok(answer) => Ok(answer),
+            Err(error) if self.may_retry(plan, &error, 1) => self.retry(plan, payload, error).await,
+            Err(error) => Err(error.with_attempts(1)),
+        }
+    }
+
+    /// Another attempt is allowed and safe.
+    fn may_retry(&self, plan: &Plan<'_>, error: &Error, attempts: u32) -> bool {
+        plan.fail_mode() != FailMode::Failfast
+            && attempts <= plan.retries()
+            && error.kind() != ErrorKind::Config
+            && error.is_retryable(plan.retries_maybe_run())
+    }
+
+    /// The attempts after the first, which failed with `error`.
+    async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
         let mut tried: Vec<Arc<str>> = Vec::new();
         let mut backoff: Option<Backoff> = None;
-        let mut attempt = 1;
-        let mut now = options.now;
+        let mut attempts = 1;
         loop {
-            let again = (options.fail_mode == FailMode::Failtry).then(|| tried.first().cloned()).flatten();
-            let error = match self.attempt(options, payload, &tried, again.as_deref(), attempt, now).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
             if let Some(server) = error.server()
                 && !tried.iter().any(|address| **address == *server)
             {
                 tried.push(server.into());
             }
-            let retry = options.fail_mode != FailMode::Failfast
-                && attempt <= options.retries
-                && error.kind() != ErrorKind::Config
-                && error.is_retryable(options.idempotent || options.retry_maybe_run);
-            if !retry {
-                return Err(error.with_attempts(attempt));
-            }
-            let moves_on = options.fail_mode == FailMode::Failover
+            let moves_on = plan.fail_mode() == FailMode::Failover
                 && error.delivery() == Delivery::NotSent
                 && self.routes.current(self.client).endpoints().len() > tried.len();
-            now = Instant::now();
+            let mut now = Instant::now();
             if !moves_on {
-                if !self.client.budget.try_retry(now) {
-                    return Err(error.with_attempts(attempt));
+                if !self.client.may_spend_retry(now) {
+                    return Err(error.with_attempts(attempts));
                 }
-                let wait = backoff
-                    .get_or_insert_with(|| Backoff::new(options.retry_interval))
-                    .next_wait();
-                now = match wait_until(now, wait, options.deadline).await {
+                let wait = backoff.get_or_insert_with(|| Backoff::new(plan.retry_interval())).next_wait();
+                now = match wait_until(now, wait, plan.deadline).await {
                     Some(now) => now,
-                    None => return Err(error.with_attempts(attempt)),
+                    None => return Err(error.with_attempts(attempts)),
                 };
             }
+            if plan.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(error.with_attempts(attempts));
+            }
             self.method.recorder.retried();
-            attempt += 1;
+            attempts += 1;
+            let again = (plan.fail_mode() == FailMode::Failtry).then(|| tried.first().cloned()).flatten();
+            error = match self.attempt(plan, payload, &tried, again.as_deref(), attempts, now).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error.with_attempts(attempts),
+            };
+            if !self.may_retry(plan, &error, attempts) {
+                return Err(error);
+            }
         }
     }
 
-    /// One try at one server.
+    /// One try at one server: `again` is its address, else one is selected.
     async fn attempt(
         &self,
-        options: &Resolved<'_>,
+        plan: &Plan<'_>,
         payload: PayloadFn<'_>,
         tried: &[Arc<str>],
         again: Option<&str>,
@@ -245,17 +299,17 @@ impl Target<'_> {
         now: Instant,
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
-        let chosen = async {
-            let payload_start = self.encode(&mut frame, options, payload, now)?;
-            let endpoint = match again {
-                Some(address) => self.client.endpoint(&address.into()),
-                None => self.select(options, &frame[payload_start..], tried, now).await?,
-            };
-            Ok(endpoint)
-        }
-        .await;
+        let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
+            (Ok(_), Some(address)) => Ok(Selected::given(self.client.endpoint(&address.into()))),
+            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await,
+            (Err(error), _) => Err(error),
+        };
         match chosen {
-            Ok(endpoint) => self.exchange(options, &endpoint, frame, attempt, now).await,
+            Ok(selected) => {
+                // Read by a backup request, which avoids this server.
+                let _ = plan.first.set(selected.endpoint.address.clone());
+                self.exchange(plan, selected, frame, attempt, now).await
+            }
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
@@ -266,36 +320,36 @@ impl Target<'_> {
     /// Sends an encoded request to a server and waits for its answer.
     pub(super) async fn exchange(
         &self,
-        options: &Resolved<'_>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Plan<'_>,
+        selected: Selected<'_>,
         frame: Vec<u8>,
         attempt: u32,
         now: Instant,
     ) -> Result<Answer> {
-        let caller = match endpoint.ready() {
-            Some(caller) => caller,
-            None => endpoint
-                .connect(options.deadline)
-                .await
-                .map_err(|error| error.with_server(endpoint.address.clone()))?,
+        let server = selected.endpoint.address.clone();
+        let answer = match selected.endpoint.connect(plan.deadline).await {
+            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|frame| self.open(frame)),
+            Err(error) => {
+                buffers::put_scratch(frame);
+                Err(error)
+            }
         };
-        let result = caller.exchange(frame, options.deadline, now).await;
-        self.routes.feedback(&endpoint.address, &Outcome { failed: result.is_err(), began: now });
-        let frame = result.map_err(|error| error.with_server(endpoint.address.clone()))?;
-        let answer = match frame.error() {
-            None => self.decompress(&frame),
-            Some(said) => Err(peer_error(said)),
-        };
+        selected.ended(answer.as_ref().map(drop));
         match answer {
-            Ok(payload) => Ok(Answer { frame, payload, server: endpoint.address.clone(), attempts: attempt }),
-            Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),
+            Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: attempt }),
+            Err(error) => Err(error.with_server(server).with_attempts(attempt)),
         }
     }
 
-    fn decompress(&self, frame: &Frame) -> Result<Bytes> {
+    /// Looks into an answer: an error of the server's, or a payload to decompress.
+    fn open(&self, frame: Frame) -> Result<(Frame, Bytes)> {
+        if let Some(said) = frame.error() {
+            return Err(peer_error(said));
+        }
         let compress = frame.header().compress();
         if compress == CompressType::NONE {
-            return Ok(frame.payload_bytes());
+            let payload = frame.payload_bytes();
+            return Ok((frame, payload));
         }
         let answered = |reason, text: String| Err(Error::new(reason, text).with_delivery(Delivery::Answered));
         let Some(compressor) = self.client.compressors.get(compress) else {
@@ -306,7 +360,7 @@ impl Target<'_> {
         };
         let mut plain = Vec::new();
         match compressor.decompress(frame.payload(), &mut plain, self.client.options.max_decompressed_size) {
-            Ok(()) => Ok(Bytes::from(plain)),
+            Ok(()) => Ok((frame, Bytes::from(plain))),
             Err(CompressError::TooLarge { limit }) => answered(
                 Reason::LimitMaxDecompressedSize,
                 format!("the answer's payload is larger than max_decompressed_size allows ({limit} bytes)"),
@@ -319,68 +373,41 @@ impl Target<'_> {
     }
 
     /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins.
-    async fn with_backup(&self, options: &Resolved<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
-        let first = self.attempt_at(options, payload, Vec::new(), 1);
-        let mut first = std::pin::pin!(first);
-        let asked = match tokio::time::timeout(options.backup_latency, &mut first).await {
-            Ok((Ok(answer), _)) => return Ok(answer),
-            Ok((Err(error), tried)) => {
-                if !error.is_retryable(true) || !self.client.budget.try_retry(Instant::now()) {
-                    return Err(error);
-                }
-                self.method.recorder.retried();
-                return self.attempt_at(options, payload, tried, 2).await.0;
-            }
-            Err(_) => self.last_selected(&options.first),
-        };
-        if !self.client.budget.try_retry(Instant::now()) {
-            return first.await.0;
+    async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        let mut first = std::pin::pin!(self.attempt(plan, payload, &[], None, 1, plan.now));
+        let early = tokio::time::timeout(plan.backup_latency(), &mut first).await;
+        let may_ask = |error: &Error| self.may_retry(plan, error, 1);
+        match early {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) if !may_ask(&error) || !self.client.may_spend_retry(Instant::now()) => return Err(error),
+            Err(_) if !self.client.may_spend_retry(Instant::now()) => return first.await,
+            _ => {}
         }
         self.method.recorder.retried();
-        let second = self.attempt_at(options, payload, asked, 2);
+        let tried: Vec<Arc<str>> = plan.first.get().cloned().into_iter().collect();
+        let second = self.attempt(plan, payload, &tried, None, 2, Instant::now());
+        if early.is_ok() {
+            return second.await;
+        }
         let mut second = std::pin::pin!(second);
         tokio::select! {
-            (result, _) = &mut first => match result {
+            answer = &mut first => match answer {
                 Ok(answer) => Ok(answer),
-                Err(_) => second.await.0,
+                Err(_) => second.await,
             },
-            (result, _) = &mut second => match result {
+            answer = &mut second => match answer {
                 Ok(answer) => Ok(answer),
-                Err(_) => first.await.0,
+                Err(_) => first.await,
             },
         }
     }
+}
 
-    fn last_selected(&self, first: &std::sync::OnceLock<Arc<str>>) -> Vec<Arc<str>> {
-        first.get().cloned().into_iter().collect()
-    }
-
-    /// An attempt that also tells which server it went to.
-    async fn attempt_at(
-        &self,
-        options: &Resolved<'_>,
-        payload: PayloadFn<'_>,
-        tried: Vec<Arc<str>>,
-        attempt: u32,
-    ) -> (Result<Answer>, Vec<Arc<str>>) {
-        let now = Instant::now();
-        let mut frame = buffers::take_scratch();
-        let chosen = match self.encode(&mut frame, options, payload, now) {
-            Ok(start) => self.select(options, &frame[start..], &tried, now).await,
-            Err(error) => Err(error),
-        };
-        let endpoint = match chosen {
-            Ok(endpoint) => endpoint,
-            Err(error) => {
-                buffers::put_scratch(frame);
-                return (Err(error.with_attempts(attempt)), tried);
-            }
-        };
-        // Read by the backup, which avoids this server.
-        let _ = options.first.set(endpoint.address.clone());
-        let result = self.exchange(options, &endpoint, frame, attempt, now).await;
-        (result.map_err(|error| error.with_attempts(attempt)), vec![endpoint.address.clone()])
-    }
+/// Whether a call can leave at once.
+enum Begun<'a> {
+    Ready { selected: Selected<'a>, caller: Arc<Caller>, frame: Vec<u8> },
+    /// Something has to be waited for first.
+    Later { frame: Vec<u8> },
 }
 
 /// Waits before a retry; `None` when the deadline would pass first.
@@ -422,9 +449,4 @@ pub(super) fn zero_value(serialize: SerializeType) -> &'static [u8] {
         SerializeType::JSON => b"null",
         _ => &[],
     }
-}
-
-/// Metadata for calls that set none.
-pub(super) fn no_metadata() -> &'static Metadata {
-    Metadata::empty()
 }

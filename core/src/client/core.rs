@@ -101,7 +101,7 @@ impl ClientCore {
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
         let dialer = Dialer {
             transports,
-            dial: options.dial_options(),
+            dial: DialOptions::default(),
             connect_timeout: options.connect_timeout,
             limits: Limits {
                 max_message_size: options.max_message_size,
@@ -186,6 +186,11 @@ impl ClientCore {
             endpoints.values().filter_map(Weak::upgrade).collect()
         };
         endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
+    }
+
+    /// A retry is within the budget.
+    pub(super) fn may_spend_retry(&self, now: Instant) -> bool {
+        self.budget.try_retry(now)
     }
 
     /// No call begins any more.

@@ -65,6 +65,11 @@ impl Endpoint {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner).allows(now)
     }
 
+    /// A call need not wait for a dial that will probably fail.
+    pub(crate) fn is_ready_or_allowed(&self, now: Instant) -> bool {
+        self.ready().is_some() || self.is_allowed(now)
+    }
+
     /// A connection that is ready, preferably of this thread's shard.
     pub(crate) fn ready(&self) -> Option<Arc<Caller>> {
         let lanes = self.lanes.load();

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use rpcx_protocol::metadata::Metadata;
 
 use super::call::Answer;
-use super::options::CallOptions;
+use super::options::{CallOptions, Plan};
+use super::routes::Selected;
 use super::service::Method;
 use crate::codec::Encode;
 use crate::connection::buffers;
@@ -34,7 +35,8 @@ impl<'a> Answers<'a> {
     {
         let client = &method.service.client;
         client.check_open()?;
-        let deadline = options.resolve(client, Metadata::empty(), C::DEFAULT, C::supports).deadline;
+        let serialize = method.serialize_type(options);
+        let deadline = Plan::new(client, options, Metadata::empty(), serialize, false).deadline;
         let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
         if endpoints.is_empty() {
             return Err(Error::new(
@@ -48,18 +50,17 @@ impl<'a> Answers<'a> {
             let call: Running<'a> = Box::pin(async move {
                 let inherited = options.inherited(client);
                 let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-                let resolved = options.resolve(client, metadata, C::DEFAULT, C::supports);
+                let plan = Plan::new(client, options, metadata, serialize, false);
                 let target = method.target();
-                let serialize = resolved.serialize_type;
                 let mut frame = buffers::take_scratch();
                 let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
                 target.method.recorder.began();
-                let result = match target.encode(&mut frame, &resolved, &payload, resolved.now) {
-                    Ok(_) => target.exchange(&resolved, &endpoint, frame, 1, resolved.now).await,
+                let result = match target.encode(&mut frame, &plan, &payload, plan.now) {
+                    Ok(_) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
                     Err(error) => Err(error),
                 };
                 let kind = result.as_ref().err().map(Error::kind);
-                target.method.recorder.ended(kind, resolved.now.elapsed());
+                target.method.recorder.ended(kind, plan.now.elapsed());
                 result.map_err(|error| error.with_attempts(1))
             });
             calls.push((address, One::Running(call)));

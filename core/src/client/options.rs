@@ -1,15 +1,15 @@
 //! The options of one call, and what they come to with those of its client.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use rpcx_protocol::header::{CompressType, SerializeType};
 use rpcx_protocol::metadata::Metadata;
 
 use super::core::ClientCore;
-use crate::config::{CallValues, FailMode};
+use crate::config::{CallOptions as CallValues, ClientOptions, FailMode, Secret};
 use crate::error::Result;
-use crate::interceptor::Parent;
+use crate::interceptor::{Call, Parent};
 
 /// Options of a single call. What is left out takes the client's value.
 ///
@@ -28,6 +28,9 @@ pub struct CallOptions {
     pub(super) metadata: Metadata,
     pub(super) parent: Option<Parent>,
 }
+
+/// What a call without options goes by.
+pub(super) static NO_OPTIONS: LazyLock<CallOptions> = LazyLock::new(CallOptions::default);
 
 impl CallOptions {
     /// The client's values for everything.
@@ -99,7 +102,7 @@ impl CallOptions {
     }
 
     /// What consistent hashing goes by instead of the payload.
-    pub fn hash_key(mut self, key: impl Into<String>) -> CallOptions {
+    pub fn hash_key(mut self, key: impl Into<bytes::Bytes>) -> CallOptions {
         self.values.hash_key = Some(key.into());
         self
     }
@@ -109,30 +112,7 @@ impl CallOptions {
         self.values.target = Some(address.into());
         self
     }
-}
 
-/// Everything a call goes by.
-pub(super) struct Resolved<'a> {
-    pub(super) now: Instant,
-    pub(super) deadline: Option<Instant>,
-    pub(super) serialize_type: SerializeType,
-    pub(super) compress_type: CompressType,
-    pub(super) fail_mode: FailMode,
-    pub(super) retries: u32,
-    pub(super) retry_interval: Duration,
-    pub(super) backup_latency: Duration,
-    pub(super) idempotent: bool,
-    pub(super) retry_maybe_run: bool,
-    pub(super) hash_key: Option<&'a [u8]>,
-    pub(super) target: Option<&'a str>,
-    pub(super) metadata: &'a Metadata,
-    pub(super) auth: Option<&'a str>,
-    pub(super) oneway: bool,
-    /// The server of the first attempt, once it is chosen.
-    pub(super) first: OnceLock<Arc<str>>,
-}
-
-impl CallOptions {
     /// Metadata with what the parent hands on; `None` when that is nothing.
     pub(super) fn inherited(&self, client: &ClientCore) -> Option<Metadata> {
         let parent = self.parent.as_ref()?;
@@ -141,45 +121,110 @@ impl CallOptions {
         Some(metadata)
     }
 
-    /// Fills in the client's values. `default_codec` is used where neither call nor client name a format that `supports`.
-    pub(super) fn resolve<'a>(
-        &'a self,
-        client: &'a ClientCore,
-        metadata: &'a Metadata,
-        default_codec: SerializeType,
+    /// The format of arguments: the call's, else the client's if `supports` it, else `fallback`.
+    pub(super) fn format(
+        &self,
+        client: &ClientCore,
+        fallback: SerializeType,
         supports: fn(SerializeType) -> bool,
-    ) -> Resolved<'a> {
-        let options = &client.options;
-        let values = &self.values;
+    ) -> SerializeType {
+        self.values.serialize_type.unwrap_or_else(|| {
+            let wanted = client.options.serialize_type;
+            if supports(wanted) { wanted } else { fallback }
+        })
+    }
+}
+
+/// What a call goes by: its own options over those of its client, read when they are needed.
+pub(super) struct Plan<'a> {
+    client: &'a ClientOptions,
+    values: &'a CallValues,
+    pub(super) metadata: &'a Metadata,
+    pub(super) now: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) serialize_type: SerializeType,
+    pub(super) oneway: bool,
+    /// The server of the first attempt, once it is chosen; for the backup request.
+    pub(super) first: OnceLock<Arc<str>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(
+        client: &'a ClientCore,
+        options: &'a CallOptions,
+        metadata: &'a Metadata,
+        serialize_type: SerializeType,
+        oneway: bool,
+    ) -> Plan<'a> {
         let now = Instant::now();
-        let timeout = values.timeout.unwrap_or(options.timeout);
+        let timeout = options.values.timeout.unwrap_or(client.options.timeout);
         let own = (timeout > Duration::ZERO).then(|| now.checked_add(timeout)).flatten();
-        let deadline = match self.parent.as_ref().and_then(Parent::deadline) {
+        let deadline = match options.parent.as_ref().and_then(Parent::deadline) {
             None => own,
-            // A parent's deadline bounds the call; the client's default does not shorten it further than asked.
             Some(parent) => Some(own.map_or(parent, |own| own.min(parent))),
         };
-        let serialize_type = values.serialize_type.unwrap_or_else(|| {
-            let wanted = options.serialize_type;
-            if supports(wanted) { wanted } else { default_codec }
-        });
-        Resolved {
+        Plan {
+            client: &client.options,
+            values: &options.values,
+            metadata,
             now,
             deadline,
             serialize_type,
-            compress_type: values.compress_type.unwrap_or(options.compress_type),
-            fail_mode: values.fail_mode.unwrap_or(options.fail_mode),
-            retries: values.retries.unwrap_or(options.retries),
-            retry_interval: values.retry_interval.unwrap_or(options.retry_interval),
-            backup_latency: values.backup_latency.unwrap_or(options.backup_latency),
-            idempotent: values.idempotent.unwrap_or(options.idempotent),
-            retry_maybe_run: options.retry_maybe_run,
-            hash_key: values.hash_key.as_deref().map(str::as_bytes),
-            target: values.target.as_deref(),
-            metadata,
-            auth: (!options.auth.is_empty()).then_some(&*options.auth),
-            oneway: false,
+            oneway,
             first: OnceLock::new(),
         }
+    }
+
+    /// The same with what an interceptor made of the request.
+    pub(super) fn with_call<'b>(&'b self, call: &'b Call) -> Plan<'b> {
+        Plan {
+            metadata: &call.metadata,
+            deadline: call.deadline,
+            serialize_type: call.serialize_type,
+            oneway: call.oneway,
+            first: OnceLock::new(),
+            ..*self
+        }
+    }
+
+    pub(super) fn compress_type(&self) -> CompressType {
+        self.values.compress_type.unwrap_or(self.client.compress_type)
+    }
+
+    pub(super) fn fail_mode(&self) -> FailMode {
+        self.values.fail_mode.unwrap_or(self.client.fail_mode)
+    }
+
+    pub(super) fn retries(&self) -> u32 {
+        self.values.retries.unwrap_or(self.client.retries)
+    }
+
+    pub(super) fn retry_interval(&self) -> Duration {
+        self.values.retry_interval.unwrap_or(self.client.retry_interval)
+    }
+
+    pub(super) fn backup_latency(&self) -> Duration {
+        self.values.backup_latency.unwrap_or(self.client.backup_latency)
+    }
+
+    pub(super) fn idempotent(&self) -> bool {
+        self.values.idempotent.unwrap_or(self.client.idempotent)
+    }
+
+    /// Calls that may have run are sent again.
+    pub(super) fn retries_maybe_run(&self) -> bool {
+        self.client.retry_maybe_run || self.idempotent()
+    }
+
+    pub(super) fn hash_key(&self) -> Option<&'a [u8]> {
+        self.values.hash_key.as_deref()
+    }
+
+    pub(super) fn target(&self) -> Option<&'a str> {
+        self.values.target.as_deref()
+    }
+
+    pub(super) fn auth(&self) -> Option<&'a str> {
+        self.client.auth.as_ref().map(Secret::expose)
     }
 }

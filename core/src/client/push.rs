@@ -57,6 +57,8 @@ impl Push {
 struct Queue {
     messages: VecDeque<Push>,
     wakers: Vec<Waker>,
+    /// Connections that read nothing more before there is room.
+    held: Vec<Arc<Link>>,
     closed: bool,
 }
 
@@ -70,7 +72,7 @@ pub(crate) struct PushQueue {
 
 impl PushQueue {
     pub(super) fn new(limit: usize, overflow: PushOverflow, recorder: Arc<ClientRecorder>) -> PushQueue {
-        let queue = Queue { messages: VecDeque::new(), wakers: Vec::new(), closed: false };
+        let queue = Queue { messages: VecDeque::new(), wakers: Vec::new(), held: Vec::new(), closed: false };
         PushQueue { queue: Mutex::new(queue), limit, overflow, recorder }
     }
 
@@ -79,17 +81,21 @@ impl PushQueue {
     }
 
     pub(super) fn close(&self) {
-        let wakers = {
+        let (wakers, held) = {
             let mut queue = self.queue();
             queue.closed = true;
-            std::mem::take(&mut queue.wakers)
+            (std::mem::take(&mut queue.wakers), std::mem::take(&mut queue.held))
         };
         wakers.into_iter().for_each(Waker::wake);
+        held.iter().for_each(|link| link.kick());
     }
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Push>> {
         let mut queue = self.queue();
         if let Some(push) = queue.messages.pop_front() {
+            let held = std::mem::take(&mut queue.held);
+            drop(queue);
+            held.iter().for_each(|link| link.kick());
             return Poll::Ready(Some(push));
         }
         if queue.closed {
@@ -108,16 +114,37 @@ impl PushSink for PushQueue {
             let mut queue = self.queue();
             self.recorder.push_received();
             if queue.messages.len() >= self.limit {
-                self.recorder.push_dropped();
                 match self.overflow {
-                    PushOverflow::DropNewest => return,
-                    PushOverflow::DropOldest => drop(queue.messages.pop_front()),
+                    PushOverflow::DropNewest => {
+                        self.recorder.push_dropped();
+                        return;
+                    }
+                    PushOverflow::DropOldest => {
+                        self.recorder.push_dropped();
+                        queue.messages.pop_front();
+                    }
+                    // One too many is kept; `admits` stops the connection behind it.
+                    PushOverflow::Block => {}
                 }
             }
             queue.messages.push_back(push);
             std::mem::take(&mut queue.wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn admits(&self, link: &Arc<Link>) -> bool {
+        if self.overflow != PushOverflow::Block {
+            return true;
+        }
+        let mut queue = self.queue();
+        if queue.messages.len() < self.limit || queue.closed {
+            return true;
+        }
+        if !queue.held.iter().any(|held| Arc::ptr_eq(held, link)) {
+            queue.held.push(link.clone());
+        }
+        false
     }
 }
 

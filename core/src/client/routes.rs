@@ -12,9 +12,9 @@ use rpcx_protocol::keys;
 
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
-use crate::balance::{self, CallInfo, Selector};
-use crate::discovery::{Snapshot, State, Watch, filter};
-use crate::error::{Error, Reason, Result};
+use crate::balance::{self, CallInfo, Outcome, Selector, Verdict};
+use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
+use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::stats::MethodRecorder;
 
 /// A consistent view: the servers by the index that the selector uses.
@@ -45,13 +45,13 @@ impl Routes {
     pub(super) fn new(service: &str, client: &ClientCore) -> Result<Routes> {
         check_name("service", service)?;
         let watch = client.discovery.watch(service);
-        let empty = Snapshot::default();
+        let empty = Snapshot::unknown();
         let routes = Routes {
             service: service.into(),
-            selector: balance::build(client.options.select_mode, &client.options.position())?,
+            selector: Box::new(balance::RoundRobin::default()),
             watch,
             table: ArcSwap::from_pointee(Table {
-                source: Arc::new(Snapshot::default()),
+                source: Arc::new(Snapshot::unknown()),
                 visible: empty,
                 endpoints: Vec::new(),
             }),
@@ -101,10 +101,10 @@ impl Routes {
         if Arc::ptr_eq(&old.source, &latest) {
             return;
         }
-        let visible = filter::visible(&latest, &client.options.group);
+        let visible = visible(&latest, client.options.group.as_deref().unwrap_or_default());
         let diff = visible.diff(&old.visible);
         let endpoints =
-            visible.nodes().iter().map(|node| client.endpoint(node.shared_address())).collect::<Vec<_>>();
+            visible.nodes().iter().map(|node| client.endpoint(&node.shared_address())).collect::<Vec<_>>();
         self.selector.update(&visible, &diff);
         self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
     }
@@ -115,21 +115,14 @@ impl Routes {
     /// `no_server.discovery_timeout` after `discovery_timeout` or at the call's deadline.
     pub(super) async fn known(&self, client: &ClientCore, deadline: Option<Instant>) -> Result<Guard<Arc<Table>>> {
         let table = self.current(client);
-        if table.source.state() != State::Unknown {
+        if table.source.state() != SnapshotState::Unknown {
             return Ok(table);
         }
         drop(table);
         let limit = Instant::now() + client.options.discovery_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut watch = self.watch.clone();
-        let first = async {
-            while watch.latest().state() == State::Unknown {
-                if !watch.changed().await {
-                    return;
-                }
-            }
-        };
-        if tokio::time::timeout_at(until.into(), first).await.is_err() {
+        if tokio::time::timeout_at(until.into(), watch.known()).await.is_err() {
             return Err(Error::new(
                 Reason::NoServerDiscoveryTimeout,
                 format!("discovery has not answered for service {} yet", self.service),
@@ -138,10 +131,6 @@ impl Routes {
         Ok(self.current(client))
     }
 
-    /// Tells the selector how a call went.
-    pub(super) fn feedback(&self, address: &str, outcome: &balance::Outcome) {
-        self.selector.feedback(address, outcome);
-    }
 }
 
 impl Table {
@@ -154,14 +143,21 @@ impl Table {
     ///
     /// # Errors
     /// `no_server`, naming why.
-    pub(super) fn select(&self, routes: &Routes, info: &CallInfo<'_>, target: Option<&str>) -> Result<Arc<Endpoint>> {
+    pub(super) fn select<'r>(
+        self: &Arc<Self>,
+        routes: &'r Routes,
+        info: &CallInfo<'_>,
+        target: Option<&str>,
+        now: Instant,
+    ) -> Result<Selected<'r>> {
         if let Some(target) = target {
-            return self.endpoints.iter().find(|endpoint| &*endpoint.address == target).cloned().ok_or_else(|| {
+            let found = self.endpoints.iter().find(|endpoint| &*endpoint.address == target).ok_or_else(|| {
                 Error::new(
                     Reason::NoServerNoneEligible,
                     format!("target {target} is none of the {} servers of {}", self.endpoints.len(), routes.service),
                 )
-            });
+            })?;
+            return Ok(Selected { endpoint: found.clone(), report: None });
         }
         if self.endpoints.is_empty() {
             return Err(match self.source.nodes().len() {
@@ -179,15 +175,71 @@ impl Table {
                 format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
             ));
         };
+        let report = routes.selector.wants_feedback().then(|| Report { routes, table: self.clone(), index, began: now });
         let endpoint = &self.endpoints[index];
-        if endpoint.is_ready_or_allowed(info.now) {
-            return Ok(endpoint.clone());
+        if self.endpoints.len() == 1 || endpoint.is_ready_or_allowed(now) {
+            return Ok(Selected { endpoint: endpoint.clone(), report });
         }
         // It could not be dialled a moment ago: any other that can be.
         let other = self.endpoints.iter().find(|other| {
-            !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(info.now)
+            !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(now)
         });
-        Ok(other.unwrap_or(endpoint).clone())
+        Ok(match other {
+            Some(other) => Selected { endpoint: other.clone(), report: None },
+            None => Selected { endpoint: endpoint.clone(), report },
+        })
+    }
+}
+
+/// A server for one attempt.
+pub(super) struct Selected<'r> {
+    pub(super) endpoint: Arc<Endpoint>,
+    report: Option<Report<'r>>,
+}
+
+/// What the selector is still to be told about an attempt.
+struct Report<'r> {
+    routes: &'r Routes,
+    table: Arc<Table>,
+    index: usize,
+    began: Instant,
+}
+
+impl Selected<'_> {
+    /// A server that was not chosen by the selector.
+    pub(super) fn given(endpoint: Arc<Endpoint>) -> Selected<'static> {
+        Selected { endpoint, report: None }
+    }
+
+    /// The attempt is over. Dropping it instead says that the caller gave up.
+    pub(super) fn ended(mut self, result: Result<(), &Error>) {
+        if let Some(report) = self.report.take() {
+            let verdict = match result {
+                Ok(()) => Verdict::Answered,
+                Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
+                Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => {
+                    Verdict::Abandoned
+                }
+                Err(_) => Verdict::Failed,
+            };
+            report.tell(verdict);
+        }
+    }
+}
+
+impl Report<'_> {
+    fn tell(&self, verdict: Verdict) {
+        let now = Instant::now();
+        let outcome = Outcome { verdict, latency: now.saturating_duration_since(self.began), now };
+        self.routes.selector.feedback(&self.table.visible, self.index, &outcome);
+    }
+}
+
+impl Drop for Selected<'_> {
+    fn drop(&mut self) {
+        if let Some(report) = self.report.take() {
+            report.tell(Verdict::Abandoned);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use rpcx_protocol::metadata::Metadata;
 use super::call::{Answer, PayloadFn, Target, zero_value};
 use super::core::ClientCore;
 use super::fan_out;
-use super::options::{CallOptions, Resolved};
+use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::routes::{MethodInfo, Routes};
 use crate::codec::{CodecSet, Decode, Encode, Protobuf, Raw, Serde};
 use crate::connection::buffers;
@@ -209,8 +209,8 @@ impl<C: CodecSet> Method<C> {
         Target { client: &self.service.client, routes: &self.service.routes, method: &self.info }
     }
 
-    fn serialize_type(&self, options: &CallOptions) -> SerializeType {
-        options.resolve(&self.service.client, Metadata::empty(), C::DEFAULT, C::supports).serialize_type
+    pub(super) fn serialize_type(&self, options: &CallOptions) -> SerializeType {
+        options.format(&self.service.client, C::DEFAULT, C::supports)
     }
 
     /// See [`Service::call`].
@@ -219,7 +219,16 @@ impl<C: CodecSet> Method<C> {
         A: Sync + ?Sized,
         C: Encode<A> + Decode<R>,
     {
-        Ok(self.call_with(args, &CallOptions::default()).await?.value)
+        let client = &*self.service.client;
+        if !client.interceptors.is_empty() {
+            return Ok(self.call_with(args, &NO_OPTIONS).await?.value);
+        }
+        client.check_open()?;
+        let serialize = self.serialize_type(&NO_OPTIONS);
+        let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
+        let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
+        decode_payload::<C, R>(answer.frame.header().serialize(), answer.payload)
+            .map_err(|error| error.with_server(answer.server).with_attempts(answer.attempts))
     }
 
     /// See [`Service::call_with`].
@@ -231,14 +240,14 @@ impl<C: CodecSet> Method<C> {
         self.service.client.check_open()?;
         let inherited = options.inherited(&self.service.client);
         let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-        let resolved = options.resolve(&self.service.client, metadata, C::DEFAULT, C::supports);
-        let serialize = resolved.serialize_type;
+        let serialize = self.serialize_type(options);
+        let plan = Plan::new(&self.service.client, options, metadata, serialize, false);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
-            let answer = self.target().run(&resolved, &payload).await?;
+            let answer = self.target().run(&plan, &payload).await?;
             return decode_answer::<C, R>(answer);
         }
-        let reply = self.through_chain(&resolved, &payload).await?;
+        let reply = self.through_chain(&plan, &payload).await?;
         decode_reply::<C, R>(serialize, reply)
     }
 
@@ -251,14 +260,13 @@ impl<C: CodecSet> Method<C> {
         self.service.client.check_open()?;
         let inherited = options.inherited(&self.service.client);
         let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-        let mut resolved = options.resolve(&self.service.client, metadata, C::DEFAULT, C::supports);
-        resolved.oneway = true;
-        let serialize = resolved.serialize_type;
+        let serialize = self.serialize_type(options);
+        let plan = Plan::new(&self.service.client, options, metadata, serialize, true);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
-            return self.target().send(&resolved, &payload).await;
+            return self.target().send(&plan, &payload).await;
         }
-        self.through_chain(&resolved, &payload).await.map(drop)
+        self.through_chain(&plan, &payload).await.map(drop)
     }
 
     /// Calls every server of the service; all must succeed. The first reply is returned.
@@ -310,7 +318,7 @@ impl<C: CodecSet> Method<C> {
         Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(decode_answer::<C, R>))).collect())
     }
 
-    async fn through_chain(&self, resolved: &Resolved<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
+    async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
         let mut bytes = Vec::new();
         payload(&mut bytes).map_err(|error| {
             Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
@@ -318,14 +326,14 @@ impl<C: CodecSet> Method<C> {
         let mut call = Call {
             service: self.service.name().to_owned(),
             method: self.name().to_owned(),
-            metadata: resolved.metadata.clone(),
+            metadata: plan.metadata.clone(),
             payload: Bytes::from(bytes),
-            serialize_type: resolved.serialize_type,
-            deadline: resolved.deadline,
+            serialize_type: plan.serialize_type,
+            deadline: plan.deadline,
             peer: String::new(),
-            oneway: resolved.oneway,
+            oneway: plan.oneway,
         };
-        let end = Send { target: self.target(), resolved };
+        let end = Send { target: self.target(), plan };
         Next::new(&self.service.client.interceptors, &end).run(&mut call).await
     }
 }
@@ -333,22 +341,22 @@ impl<C: CodecSet> Method<C> {
 /// The inner end of a client's chain: the call with its retries.
 struct Send<'a> {
     target: Target<'a>,
-    resolved: &'a Resolved<'a>,
+    plan: &'a Plan<'a>,
 }
 
 impl ChainEnd for Send<'_> {
     fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Reply>> {
         Box::pin(async move {
-            let resolved = self.resolved.with_call(call);
+            let plan = self.plan.with_call(call);
             let payload = |out: &mut Vec<u8>| {
                 out.extend_from_slice(&call.payload);
                 Ok(())
             };
             if call.oneway {
-                self.target.send(&resolved, &payload).await?;
+                self.target.send(&plan, &payload).await?;
                 return Ok(Reply::default());
             }
-            let answer = self.target.run(&resolved, &payload).await?;
+            let answer = self.target.run(&plan, &payload).await?;
             Ok(Reply { metadata: answer.frame.metadata(), payload: answer.payload })
         })
     }
@@ -377,15 +385,15 @@ fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> 
 
 impl Target<'_> {
     /// Sends a request that is never answered.
-    pub(super) async fn send(&self, options: &Resolved<'_>, payload: PayloadFn<'_>) -> Result<()> {
-        let now = options.now;
+    pub(super) async fn send(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<()> {
+        let now = plan.now;
         let mut frame = buffers::take_scratch();
-        let endpoint = match self.encode(&mut frame, options, payload, now) {
-            Ok(start) => self.select(options, &frame[start..], &[], now).await,
+        let endpoint = match self.encode(&mut frame, plan, payload, now) {
+            Ok(start) => self.select(plan, &frame[start..], &[], now).await,
             Err(error) => Err(error),
         };
         let sent = match endpoint {
-            Ok(endpoint) => match endpoint.connect(options.deadline).await {
+            Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
                 Ok(caller) => caller.send_oneway(frame),
                 Err(error) => Err(error),
             },

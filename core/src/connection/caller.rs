@@ -5,19 +5,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rpcx_protocol::encode::{Head, encode, set_seq};
-use rpcx_protocol::features::Features;
+use rpcx_protocol::features::{Features, Side};
 use rpcx_protocol::frame::Frame;
 use rpcx_protocol::header::{Header, SerializeType};
 use rpcx_protocol::keys;
 use rpcx_protocol::metadata::Metadata;
-use rpcx_protocol::pending::Pending;
-use rpcx_protocol::wheel::{TimerKey, Wheel};
+use rpcx_protocol::pending::{GaveUp, Pending};
+use rpcx_protocol::wheel::{Handle, Wheel};
 use tokio::sync::Notify;
 
 use super::buffers;
@@ -28,6 +28,8 @@ use crate::error::{Delivery, Error, Reason, Result};
 pub(crate) trait PushSink: Send + Sync {
     /// Runs on the connection's task; must not block.
     fn push(&self, link: &Link, frame: Frame);
+    /// Whether more may be read. If not, the link is kicked when there is room again.
+    fn admits(&self, link: &Arc<Link>) -> bool;
 }
 
 /// Limits and times of the calling side.
@@ -53,7 +55,7 @@ pub(crate) enum Failure {
 
 struct Waiting {
     waker: Option<Waker>,
-    timer: Option<TimerKey>,
+    timer: Option<Handle>,
     expired: bool,
 }
 
@@ -71,7 +73,8 @@ pub(super) struct Calls {
 pub(crate) struct Caller {
     pub(crate) link: Arc<Link>,
     calls: Mutex<Calls>,
-    features: AtomicU8,
+    /// What the peer said it understands; nothing for a Go server.
+    features: Mutex<Features>,
     draining: AtomicBool,
     idle: Notify,
     pub(super) options: CallerOptions,
@@ -90,7 +93,7 @@ impl Caller {
                 pending_since: 0,
             }),
             link,
-            features: AtomicU8::new(0),
+            features: Mutex::new(Features::NONE),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
             options,
@@ -114,11 +117,11 @@ impl Caller {
 
     /// What the peer said it understands; nothing for a Go server.
     pub(crate) fn features(&self) -> Features {
-        Features::from_bits(self.features.load(Ordering::Relaxed))
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn learn_features(&self, features: Features) {
-        self.features.store(features.bits(), Ordering::Relaxed);
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = features;
     }
 
     /// No new calls; the connection ends with its last one.
@@ -151,7 +154,7 @@ impl Caller {
         let header = Header::request(SerializeType::MSGPACK, u64::from(seq)).with_heartbeat(true);
         let words;
         let extra: &[(&str, &str)] = if hello {
-            words = Features::all().render_client();
+            words = Features::ALL.render(Side::Client);
             &[(keys::FEATURES, &words)]
         } else {
             &[]
@@ -209,7 +212,8 @@ impl Caller {
             ));
         };
         calls.last_used = millis;
-        let alone = calls.pending.len() == 1;
+        // Answers that wait to be taken will be followed by new calls: whoever sends first of them is not alone.
+        let alone = calls.pending.in_use() - calls.pending.lingering() == 1;
         if alone {
             calls.pending_since = millis;
         }
@@ -217,7 +221,7 @@ impl Caller {
         if let Some(due) = due {
             let key = calls.wheel.schedule(seq, due);
             early = due < calls.armed;
-            if let Some(waiting) = calls.pending.waiter_mut(u64::from(seq)) {
+            if let Some(waiting) = calls.pending.waiter_mut(seq) {
                 waiting.timer = Some(key);
             }
         }
@@ -256,7 +260,7 @@ impl Caller {
         let mut calls = self.calls();
         calls.wheel.expire(now, expired);
         for seq in expired.drain(..) {
-            if let Some(waiting) = calls.pending.waiter_mut(u64::from(seq)) {
+            if let Some(waiting) = calls.pending.waiter_mut(seq) {
                 waiting.expired = true;
                 waiting.timer = None;
                 wakers.extend(waiting.waker.take());
@@ -279,12 +283,11 @@ impl Caller {
         {
             let mut calls = self.calls();
             calls.closed = Some(error.clone());
-            let waiting: Vec<u32> = calls.pending.waiting().collect();
-            for seq in waiting {
-                let outcome = Err(Failure::Lost(error.clone()));
-                wakers.extend(self.settle(&mut calls, u64::from(seq), outcome));
+            // Whoever still waits finds its slot gone and takes the reason from `closed`.
+            for (_, waiting) in calls.pending.drain() {
+                wakers.extend(waiting.waker);
             }
-            calls.pending.forget_lingering();
+            calls.wheel = Wheel::new();
         }
         for waker in wakers {
             waker.wake();
@@ -308,12 +311,16 @@ impl Caller {
         let (outcome, remaining) = {
             let mut calls = self.calls();
             let gave_up = calls.pending.give_up(seq, !unsent);
-            let outcome = gave_up.and_then(|gave_up| {
-                if let Some(key) = gave_up.waiter.and_then(|waiting| waiting.timer) {
-                    calls.wheel.cancel(key);
+            let outcome = match gave_up {
+                Some(GaveUp::Settled(outcome)) => Some(outcome),
+                Some(GaveUp::Waiting(waiting)) => {
+                    if let Some(timer) = waiting.timer {
+                        calls.wheel.cancel(timer);
+                    }
+                    None
                 }
-                gave_up.result
-            });
+                None => calls.closed.clone().map(|error| Err(Failure::Lost(error))),
+            };
             (outcome, calls.pending.len())
         };
         if outcome.is_none() && !unsent && self.link.is_open() && self.features().contains(Features::CANCEL) {
@@ -391,10 +398,8 @@ impl Exchange<'_> {
             }
             Err(error) => {
                 let mut calls = self.caller.calls();
-                if let Some(waiting) = calls.pending.give_up(seq, false).and_then(|gave_up| gave_up.waiter)
-                    && let Some(key) = waiting.timer
-                {
-                    calls.wheel.cancel(key);
+                if let Some(GaveUp::Waiting(Waiting { timer: Some(timer), .. })) = calls.pending.give_up(seq, false) {
+                    calls.wheel.cancel(timer);
                 }
                 Err(error)
             }
@@ -445,24 +450,31 @@ impl Future for Exchange<'_> {
                 }
             },
             State::Waiting { seq, start } => {
-                let expired = {
-                    let mut calls = this.caller.calls();
-                    if let Some(outcome) = calls.pending.take(seq) {
+                let mut calls = this.caller.calls();
+                if let Some(outcome) = calls.pending.take(seq) {
+                    drop(calls);
+                    return Poll::Ready(this.conclude(start, outcome));
+                }
+                match calls.pending.waiter_mut(seq) {
+                    Some(waiting) if waiting.expired => {
                         drop(calls);
-                        return Poll::Ready(this.conclude(start, outcome));
+                        Poll::Ready(this.expired(seq, start))
                     }
-                    match calls.pending.waiter_mut(u64::from(seq)) {
-                        Some(waiting) if !waiting.expired => {
-                            match &mut waiting.waker {
-                                Some(waker) => waker.clone_from(cx.waker()),
-                                none => *none = Some(cx.waker().clone()),
-                            }
-                            false
+                    Some(waiting) => {
+                        match &mut waiting.waker {
+                            Some(waker) => waker.clone_from(cx.waker()),
+                            none => *none = Some(cx.waker().clone()),
                         }
-                        _ => true,
+                        Poll::Pending
                     }
-                };
-                if expired { Poll::Ready(this.expired(seq, start)) } else { Poll::Pending }
+                    None => {
+                        let error = calls.closed.clone().unwrap_or_else(|| {
+                            Error::new(Reason::InternalBug, "the call's slot is gone but the connection is open")
+                        });
+                        drop(calls);
+                        Poll::Ready(this.conclude(start, Err(Failure::Lost(error))))
+                    }
+                }
             }
             State::Done => panic!("an exchange was polled after its end"),
         }

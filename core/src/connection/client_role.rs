@@ -31,10 +31,11 @@ impl ClientRole {
         let options = &caller.options;
         let millis = |duration: Duration| duration.as_millis() as u64;
         let heartbeat = Heartbeat::new(HeartbeatConfig {
+            enabled: true,
             interval: millis(options.heartbeat_interval),
             timeout: millis(options.heartbeat_timeout),
             stuck_timeout: millis(options.stuck_timeout),
-        });
+        }, 0);
         ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0 }
     }
 
@@ -60,7 +61,8 @@ impl ClientRole {
 
     fn on_heartbeat(&self, frame: &Frame) {
         // Go echoes our own words; only a server that knows them answers with `server:`.
-        if let Some(features) = frame.metadata_get(keys::FEATURES).and_then(Features::parse_server) {
+        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server)
+            && !features.is_empty() {
             self.caller.learn_features(features);
         }
     }
@@ -87,7 +89,11 @@ impl Role for ClientRole {
                         self.last_traffic = now;
                         drop(calls);
                         self.on_push(link, frame);
+                        let admits = caller.pushes.as_ref().is_none_or(|pushes| pushes.admits(link));
                         calls = caller.calls();
+                        if !admits {
+                            break Ok(Flow::Stop);
+                        }
                     } else {
                         self.last_traffic = now;
                         self.wakers.extend(caller.settle(&mut calls, header.seq, Ok(frame)));
@@ -143,7 +149,7 @@ impl Role for ClientRole {
         let (waiting, _) = Caller::load(&calls);
         let due = [
             Caller::next_deadline(&calls, now),
-            self.heartbeat.next_due(now, waiting > 0, calls.pending_since),
+            self.heartbeat.next_due(now, waiting > 0),
             self.idle_due(calls.last_used, waiting),
         ]
         .into_iter()

@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use rpcx_protocol::decoder::Decoder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
 use super::buffers;
 use super::link::{Flushed, Link, io_error};
 use crate::error::{Error, Reason, Result};
+use crate::shard::timekeeper::Alarm;
 
 /// Reads in one poll before other tasks of the thread get their turn.
 const READS_PER_POLL: usize = 8;
@@ -63,8 +63,9 @@ pub(crate) struct Driver<R: Role> {
     driven: Option<Driven>,
     decoder: Decoder,
     role: R,
-    timer: Option<Pin<Box<Sleep>>>,
-    timer_at: u64,
+    alarm: Alarm,
+    /// When the alarm rings, in milliseconds of the link's clock.
+    alarm_at: u64,
     yielded: bool,
     /// Somebody asked for a flush, or the last one did not get everything out.
     unflushed: bool,
@@ -88,8 +89,8 @@ impl<R: Role> Driver<R> {
             driven: driven.map(|writer| Driven { writer, current: Bytes::new(), flushing: false }),
             decoder,
             role,
-            timer: None,
-            timer_at: u64::MAX,
+            alarm: Alarm::default(),
+            alarm_at: u64::MAX,
             yielded: false,
             unflushed: false,
             stopped: false,
@@ -122,7 +123,7 @@ impl<R: Role> Driver<R> {
             match poll_read_buf(Pin::new(&mut *self.reader), cx, buffer) {
                 Poll::Pending => {
                     if self.decoder.is_empty() {
-                        buffers::put_read(self.decoder.take_buffer());
+                        self.decoder.take_buffer().into_iter().for_each(buffers::put_read);
                     }
                     return Ok(false);
                 }
@@ -135,9 +136,14 @@ impl<R: Role> Driver<R> {
                 Poll::Ready(Ok(count)) => {
                     let now = Instant::now();
                     self.link.recorder.read(count);
+                    let frames = self.decoder.frames();
                     self.stopped = self.role.on_data(cx, &self.link, &mut self.decoder, now)? == Flow::Stop;
-                    self.frame_began =
-                        if self.decoder.is_empty() { None } else { Some(self.frame_start(self.link.millis(now))) };
+                    self.frame_began = match self.frame_began {
+                        _ if !self.decoder.is_inside_frame() || self.stopped => None,
+                        // A begun frame keeps its start however it drips.
+                        Some(began) if self.decoder.frames() == frames => Some(began),
+                        _ => Some(self.link.millis(now)),
+                    };
                     if self.stopped {
                         return Ok(false);
                     }
@@ -147,14 +153,6 @@ impl<R: Role> Driver<R> {
             }
         }
         Ok(true)
-    }
-
-    /// A begun frame keeps its start however it drips; a new one begins now.
-    fn frame_start(&mut self, now: u64) -> u64 {
-        match self.frame_began {
-            Some(began) if !self.decoder.advanced() => began,
-            _ => now,
-        }
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<Flushed> {
@@ -168,12 +166,13 @@ impl<R: Role> Driver<R> {
         }
     }
 
-    /// Arms the timer for whatever is due first.
+    /// Sees to what is due and sets the alarm for what is due next. `Ok(true)`: look again at once.
     fn wait_for_time(&mut self, cx: &mut Context<'_>) -> Result<bool> {
         let now = Instant::now();
         let millis = self.link.millis(now);
-        if self.timer_at <= millis {
-            self.timer_at = u64::MAX;
+        if self.alarm_at <= millis {
+            self.alarm_at = u64::MAX;
+            self.alarm.clear();
             self.role.on_time(&self.link, millis)?;
         }
         let mut due = self.role.next_due(&self.link, millis).unwrap_or(u64::MAX);
@@ -197,23 +196,16 @@ impl<R: Role> Driver<R> {
             }
             due = due.min(at);
         }
-        if due == u64::MAX {
-            return Ok(false);
-        }
         if due <= millis {
-            self.timer_at = due;
+            self.alarm_at = due;
             return Ok(true);
         }
-        if self.timer_at != due {
-            let at = tokio::time::Instant::from_std(now + Duration::from_millis(due - millis));
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(at),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(at))),
-            }
-            self.timer_at = due;
+        // An alarm that rings too early only makes us look again; setting it anew for every later deadline would cost more.
+        if due < self.alarm_at {
+            self.alarm_at = due;
+            self.alarm.set(self.link.instant(due), cx.waker());
         }
-        let timer = self.timer.as_mut().expect("the timer was just armed");
-        Ok(timer.as_mut().poll(cx).is_ready())
+        Ok(false)
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>> {

@@ -115,6 +115,11 @@ impl Link {
         now.saturating_duration_since(self.epoch).as_millis() as u64
     }
 
+    /// The moment that [`millis`](Self::millis) gives `millis` for.
+    pub(crate) fn instant(&self, millis: u64) -> Instant {
+        self.epoch + Duration::from_millis(millis)
+    }
+
     /// The moment of the connection's own clock, rounded up so that no deadline comes early.
     pub(crate) fn millis_ceil(&self, at: Instant) -> u64 {
         (at.saturating_duration_since(self.epoch) + Duration::from_nanos(999_999)).as_millis() as u64

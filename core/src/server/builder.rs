@@ -245,11 +245,11 @@ impl ServerBuilder {
         if self.places.is_empty() {
             return Err(Error::new(Reason::ConfigBadArgument, "the server has no address: call bind(\"tcp@host:port\")"));
         }
-        #[cfg(feature = "tls")]
+        #[cfg(any())]
         if let Some(tls) = crate::transport::ServerTls::from_options(&self.options.tls)? {
             self.transports = self.transports.with_server_tls(tls);
         }
-        let listen_options = self.options.listen_options();
+        let listen_options = crate::transport::ListenOptions::default();
         let mut listeners = Vec::new();
         for place in self.places {
             listeners.push(match place {

@@ -101,7 +101,7 @@ impl ServerRole {
     fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
         let error = refused_error(refused, "request");
         let codes = self.session.peer_wants_codes();
-        put_error(ready, &refused.header, refused.service(), refused.method(), Metadata::empty(), &error, codes);
+        put_error(ready, &refused.header, &refused.service, &refused.method, Metadata::empty(), &error, codes);
     }
 
     fn on_frame(&mut self, frame: Frame, at_limit: bool, ready: &mut Vec<u8>, now: Instant) -> Result<()> {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use rpcx_protocol::wheel::{TimerKey, Wheel};
+use rpcx_protocol::wheel::{Handle, Wheel};
 use tokio_util::sync::CancellationToken;
 
 struct Call {
     seq: u64,
     token: CancellationToken,
-    timer: Option<TimerKey>,
+    timer: Option<Handle>,
 }
 
 /// The calls of one connection whose handlers were moved to tasks. Time is an argument, in milliseconds of the link's clock.

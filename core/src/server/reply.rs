@@ -50,7 +50,7 @@ impl ReplyWriter<'_> {
         let serialize = call.frame.header().serialize();
         match result {
             Ok(value) => self.success(call, |out| C::encode(serialize, &value, out)),
-            Err(error) => self.failure(call, &error),
+            Err(error) => self.said(call, &error),
         }
     }
 
@@ -61,7 +61,7 @@ impl ReplyWriter<'_> {
                 out.extend_from_slice(bytes.as_ref());
                 Ok(())
             }),
-            Err(error) => self.failure(call, &error),
+            Err(error) => self.said(call, &error),
         }
     }
 
@@ -114,7 +114,15 @@ impl ReplyWriter<'_> {
         self.failure(call, &error);
     }
 
-    /// Writes an error as Go's clients expect it.
+    /// A handler's error is the service's own word, whatever its kind meant where it came from.
+    fn said(&mut self, call: &Inner, error: &Error) {
+        if error.reason() == Reason::OverloadWorkers {
+            return self.failure(call, error);
+        }
+        self.failure(call, &Error::new(Reason::ServiceError, error.message().to_owned()));
+    }
+
+    /// Writes an error of the server's own as Go's clients expect it.
     pub(super) fn failure(&mut self, call: &Inner, error: &Error) {
         self.answer = Answer::Error;
         match &mut self.to {
@@ -171,7 +179,7 @@ pub(super) fn put_error(
     };
     let code = error.code().to_string();
     let mut extra = vec![(keys::ERROR, text)];
-    if codes && error.has_peer_code() {
+    if codes && error.kind().travels() {
         extra.push((keys::CODE, &code));
         if matches!(error.kind(), ErrorKind::Overload | ErrorKind::ShuttingDown) {
             extra.push((keys::NOT_RUN, "1"));

@@ -1,6 +1,6 @@
 //! One client's connection as the server sees it: what its driver, its handlers and its pushes share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -39,14 +39,12 @@ pub(crate) struct SessionOptions {
     pub(crate) push_to_unknown: bool,
 }
 
-/// No hello has come: the peer is Go's, or an older one.
-const UNKNOWN_PEER: u8 = 0x80;
-
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     pub(crate) server: Arc<ServerCore>,
     pub(super) options: Arc<SessionOptions>,
-    features: AtomicU8,
+    /// Unset: no hello has come, the peer is Go's or an older one.
+    features: OnceLock<Features>,
     in_progress: Mutex<InProgress>,
     waiting: AtomicUsize,
     /// The driver reads nothing until a handler has ended.
@@ -61,7 +59,7 @@ impl Session {
             link,
             options: server.session_options.clone(),
             server,
-            features: AtomicU8::new(UNKNOWN_PEER),
+            features: OnceLock::new(),
             in_progress: Mutex::new(InProgress::new()),
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
@@ -80,14 +78,12 @@ impl Session {
 
     /// What the client's hello listed; `None` before it, and for peers that send none.
     pub(super) fn features(&self) -> Option<Features> {
-        match self.features.load(Ordering::Relaxed) {
-            UNKNOWN_PEER => None,
-            bits => Some(Features::from_bits(bits)),
-        }
+        self.features.get().copied()
     }
 
     pub(super) fn learn_features(&self, features: Features) {
-        self.features.store(features.bits(), Ordering::Relaxed);
+        // The first hello counts; a peer does not change what it is.
+        let _ = self.features.set(features);
     }
 
     /// The peer understands error codes.
