@@ -15,3 +15,7 @@ pub mod stats;
 pub mod transport;
 
 pub use rpcx_protocol as protocol;
+
+pub use client::Client;
+pub use error::{Delivery, Error, ErrorKind, Reason, Result};
+pub use server::{Context, Server};
