@@ -63,6 +63,8 @@ reasons! {
         ConfigBadValue = "config.bad_value", [NotSent], Never, "give a value the option allows";
         /// An address cannot be read.
         ConfigBadAddress = "config.bad_address", [NotSent], Never, "write it as network@host:port, such as tcp@127.0.0.1:8972";
+        /// An address cannot be listened on.
+        ConfigListen = "config.listen", [NotSent], Never, "free the address, or listen on another one";
         /// No discovery or transport is known for the scheme of an address or URL.
         ConfigUnknownScheme = "config.unknown_scheme", [NotSent], Never, "correct the scheme, or build with the feature that brings it";
         /// An argument of a call or of a builder is not acceptable.
@@ -209,6 +211,8 @@ reasons! {
     Internal {
         /// Code of this library panicked.
         InternalPanic = "internal.panic", [NotSent, MaybeRun], Never, "report it with the log";
+        /// The operating system refused a thread or another resource that the library needs to run.
+        InternalSystem = "internal.system", [NotSent], Never, "see the cause in the text, and raise the limits of the process";
         /// An invariant of this library is broken.
         InternalBug = "internal.bug", [NotSent, MaybeRun], Never, "report it with the log";
     }
