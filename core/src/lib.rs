@@ -7,6 +7,7 @@ pub mod config;
 pub mod connection;
 pub mod discovery;
 pub mod error;
+mod future;
 pub mod interceptor;
 pub mod resilience;
 pub mod server;

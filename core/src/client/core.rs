@@ -101,7 +101,11 @@ impl ClientCore {
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
         let dialer = Dialer {
             transports,
-            dial: DialOptions::default(),
+            dial: DialOptions {
+                tcp_nodelay: options.tcp_nodelay,
+                keepalive: nonzero(options.tcp_keepalive),
+                connect_timeout: options.connect_timeout,
+            },
             connect_timeout: options.connect_timeout,
             limits: Limits {
                 max_message_size: options.max_message_size,

@@ -14,20 +14,20 @@ use super::core::Dialer;
 use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::resilience::DialBackoff;
-use crate::shard::Shard;
+use crate::shard::{Shard, ShardId};
 use crate::transport::Address;
 
 type Dialled = Option<Result<Arc<Caller>>>;
 
 /// A place for one connection on one shard.
 struct Lane {
-    shard: usize,
+    shard: ShardId,
     live: ArcSwapOption<Caller>,
     dial: Mutex<Option<watch::Receiver<Dialled>>>,
 }
 
 impl Lane {
-    fn new(shard: usize) -> Lane {
+    fn new(shard: ShardId) -> Lane {
         Lane { shard, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
     }
 

@@ -109,7 +109,7 @@ impl PushQueue {
 
 impl PushSink for PushQueue {
     fn push(&self, link: &Link, frame: Frame) {
-        let push = Push { frame, server: link.info.remote().to_owned() };
+        let push = Push { frame, server: link.info.remote.clone() };
         let wakers = {
             let mut queue = self.queue();
             self.recorder.push_received();

@@ -207,7 +207,7 @@ impl Caller {
                 format!(
                     "{} calls are in flight on the connection to {}",
                     self.options.max_in_flight,
-                    self.link.info.remote()
+                    self.link.info.remote
                 ),
             ));
         };
@@ -233,7 +233,7 @@ impl Caller {
         for seq in seqs {
             let error = Error::new(
                 Reason::OverloadQueue,
-                format!("the queue of unsent requests to {} is full; the oldest made room", self.link.info.remote()),
+                format!("the queue of unsent requests to {} is full; the oldest made room", self.link.info.remote),
             );
             if let Some(waker) = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error))) {
                 waker.wake();
@@ -425,7 +425,7 @@ impl Exchange<'_> {
             return self.conclude(start, outcome);
         }
         self.state = State::Done;
-        let remote = self.caller.link.info.remote();
+        let remote = &self.caller.link.info.remote;
         Err(if unsent {
             Error::new(Reason::TimeoutQueued, format!("the deadline passed before the request to {remote} was sent"))
                 .with_delivery(Delivery::NotSent)

@@ -135,7 +135,7 @@ impl Role for ClientRole {
                     Silence::HeartbeatTimeout => (Reason::ClosedHeartbeat, "heartbeat_timeout"),
                     Silence::Stuck => (Reason::ClosedStuck, "twice stuck_timeout"),
                 };
-                return Err(Error::new(reason, format!("nothing came from {} for {what}", link.info.remote())));
+                return Err(Error::new(reason, format!("nothing came from {} for {what}", link.info.remote)));
             }
         }
         if self.idle_due(last_used, waiting).is_some_and(|due| due <= now) {

@@ -130,7 +130,7 @@ impl<R: Role> Driver<R> {
                 Poll::Ready(Ok(0)) => {
                     return Err(Error::new(
                         Reason::ClosedRemote,
-                        format!("{} closed the connection", self.link.info.remote()),
+                        format!("{} closed the connection", self.link.info.remote),
                     ));
                 }
                 Poll::Ready(Ok(count)) => {
@@ -181,7 +181,7 @@ impl<R: Role> Driver<R> {
             if at <= millis {
                 return Err(Error::new(
                     Reason::ClosedIdle,
-                    format!("a frame from {} was not complete within read_timeout ({limit:?})", self.link.info.remote()),
+                    format!("a frame from {} was not complete within read_timeout ({limit:?})", self.link.info.remote),
                 ));
             }
             due = due.min(at);
@@ -191,7 +191,7 @@ impl<R: Role> Driver<R> {
             if at <= millis {
                 return Err(Error::new(
                     Reason::ClosedWriteTimeout,
-                    format!("{} has taken no bytes for write_timeout ({limit:?})", self.link.info.remote()),
+                    format!("{} has taken no bytes for write_timeout ({limit:?})", self.link.info.remote),
                 ));
             }
             due = due.min(at);

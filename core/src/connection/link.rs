@@ -227,7 +227,7 @@ impl Link {
                 None => {
                     return Err(Error::new(
                         Reason::OverloadQueue,
-                        format!("{} bytes wait to be sent to {} already", outbox.queued_bytes(), self.info.remote()),
+                        format!("{} bytes wait to be sent to {} already", outbox.queued_bytes(), self.info.remote),
                     ));
                 }
             }

@@ -101,5 +101,5 @@ pub(crate) fn decode_error(error: DecodeError, link: &Link) -> Error {
         DecodeError::Metadata { .. } | DecodeError::NotUtf8 { .. } => Reason::ProtocolMetadata,
         _ => Reason::ProtocolFrame,
     };
-    Error::new(reason, format!("{} sent bytes that are no rpcx frame: {error}", link.info.remote())).with_source(error)
+    Error::new(reason, format!("{} sent bytes that are no rpcx frame: {error}", link.info.remote)).with_source(error)
 }

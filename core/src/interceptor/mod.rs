@@ -8,8 +8,6 @@
 
 mod parent;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,8 +19,7 @@ use crate::error::Result;
 
 pub use parent::Parent;
 
-/// A boxed future, as trait objects return them.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::future::BoxFuture;
 
 /// A request on its way through the chain. Payloads are encoded bytes in the format of `serialize_type`.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
-use crate::transport::{Address, Listener, Transports};
+use crate::transport::{Address, ListenOptions, Listener, Transports};
 
 /// Where a server listens.
 pub(super) enum Place {
@@ -249,7 +249,11 @@ impl ServerBuilder {
         if let Some(tls) = crate::transport::ServerTls::from_options(&self.options.tls)? {
             self.transports = self.transports.with_server_tls(tls);
         }
-        let listen_options = crate::transport::ListenOptions::default();
+        let listen_options = ListenOptions {
+            tcp_nodelay: self.options.tcp_nodelay,
+            keepalive: nonzero(self.options.tcp_keepalive),
+            backlog: self.options.backlog,
+        };
         let mut listeners = Vec::new();
         for place in self.places {
             listeners.push(match place {

@@ -80,12 +80,12 @@ impl Context {
 
     /// The caller's address: `host:port`, or the path of a Unix socket, which may be empty.
     pub fn peer(&self) -> &str {
-        self.inner.session.link.info.remote()
+        &self.inner.session.link.info.remote
     }
 
     /// Who the caller is by its TLS client certificate, if it showed one.
     pub fn tls(&self) -> Option<&TlsIdentity> {
-        self.inner.session.link.info.tls()
+        self.inner.session.link.info.tls.as_ref()
     }
 
     /// The token the caller sent for the authenticator, if any.

@@ -19,7 +19,7 @@ impl ConnectionHandle {
     pub(super) fn new(session: &Arc<Session>) -> ConnectionHandle {
         ConnectionHandle {
             id: session.link.id,
-            remote: session.link.info.remote().into(),
+            remote: session.link.info.remote.as_str().into(),
             session: Arc::downgrade(session),
         }
     }

@@ -196,7 +196,7 @@ impl Server {
         }
         self.shared.closed.cancel();
         self.shared.tasks.close();
-        self.take_shards(Duration::ZERO);
+        drop(self.take_shards());
     }
 
     async fn finish(&self) {
@@ -206,13 +206,14 @@ impl Server {
         self.shared.closed.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
-        self.take_shards(Duration::from_secs(1));
+        if let Some(set) = self.take_shards() {
+            // Waiting for threads must not hold up the caller's own.
+            let _ = tokio::task::spawn_blocking(move || set.shutdown(Duration::from_secs(1))).await;
+        }
     }
 
-    fn take_shards(&self, deadline: Duration) {
-        if let Some(set) = self.shards.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            set.shutdown(deadline);
-        }
+    fn take_shards(&self) -> Option<ShardSet> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -135,14 +135,14 @@ impl Session {
         if !allowed {
             return Err(Error::new(
                 Reason::UnsupportedFeature,
-                format!("the client at {} takes no pushes", self.link.info.remote()),
+                format!("the client at {} takes no pushes", self.link.info.remote),
             ));
         }
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
                 return Err(Error::new(
                     Reason::LimitMaxPushes,
-                    format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote()),
+                    format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
                 ));
             }
             self.queued_pushes.store(0, Ordering::Relaxed);

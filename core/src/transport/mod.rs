@@ -56,10 +56,8 @@ pub use tls::{ClientTls, ClientTlsBuilder, ServerTls, ServerTlsBuilder};
 pub use transports::Transports;
 
 use crate::error::{Error, Reason};
-use std::pin::Pin;
 
-/// A boxed future that can move between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::future::BoxFuture;
 
 /// What the system said to a dial, as an error that names the address.
 #[cold]

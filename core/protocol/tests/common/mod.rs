@@ -1,4 +1,5 @@
-//! What the tests over golden vectors share: the files, and a decoder fed in pieces.
+//! What the tests share: golden vectors, and a decoder fed in pieces.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use rpcx_protocol::{DecodeError, Decoded, Decoder, Frame, Limits};
 use serde::de::DeserializeOwned;
