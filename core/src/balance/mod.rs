@@ -4,13 +4,16 @@
 //! for a call costs constant time (the hash ring: logarithmic), takes no lock and allocates nothing.
 
 mod closest;
+mod consistent_hash;
 mod least_loaded;
 mod random;
+mod ring;
 mod round_robin;
 mod table;
 mod weighted;
 
 pub use closest::{Closest, Position};
+pub use consistent_hash::ConsistentHash;
 pub use least_loaded::LeastLoaded;
 pub use random::{Random, random_bits};
 pub use round_robin::RoundRobin;

@@ -28,8 +28,11 @@ impl<T> Table<T> {
     pub(super) fn update(&self, snapshot: &Snapshot, change: &Diff, make: impl FnOnce(&Built<T>, &Diff) -> T) {
         let old = self.0.load();
         // A change that starts from another snapshot would lead to wrong indices.
-        let fits = change.old_len() == old.snapshot.len() && change.new_len() == snapshot.len();
-        let change = if fits { Cow::Borrowed(change) } else { Cow::Owned(snapshot.diff(&old.snapshot)) };
+        let change = if change.leads(&old.snapshot, snapshot) {
+            Cow::Borrowed(change)
+        } else {
+            Cow::Owned(snapshot.diff(&old.snapshot))
+        };
         let state = make(&old, &change);
         self.0.store(Arc::new(Built { snapshot: snapshot.clone(), state }));
     }

@@ -10,11 +10,13 @@ use super::core::ClientCore;
 use super::push::Pushes;
 use super::service::Service;
 use crate::codec::Serde;
-use crate::config::ClientOptions;
+use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::stats::ClientStats;
+#[cfg(feature = "tls")]
+use crate::transport::ClientTls;
 use crate::transport::Transports;
 
 /// Collects options and collaborators; [`build`](ClientBuilder::build) makes a [`Client`] of them.
@@ -94,15 +96,37 @@ impl ClientBuilder {
         let discovery = self.discovery.ok_or_else(|| {
             Error::new(Reason::ConfigBadArgument, "the client has no discovery: call discovery_url(\"tcp@host:port\")")
         })?;
-        #[allow(unused_mut)]
-        let mut transports = self.transports;
-        #[cfg(any())]
-        if let Some(tls) = crate::transport::ClientTls::from_options(&self.options.tls)? {
-            transports = transports.with_client_tls(tls);
-        }
+        let transports = with_tls(self.transports, &self.options.tls)?;
         let core = ClientCore::new(self.options, discovery, transports, self.compressors, self.interceptors);
         Ok(Client { core: Arc::new(core) })
     }
+}
+
+/// The transports with TLS as the options say.
+#[cfg(feature = "tls")]
+fn with_tls(transports: Transports, options: &ClientTlsOptions) -> Result<Transports> {
+    if !options.is_on() {
+        return Ok(transports);
+    }
+    let mut tls = ClientTls::builder();
+    if let Some(ca) = &options.ca {
+        tls = tls.ca_file(ca);
+    }
+    if let (Some(cert), Some(key)) = (&options.cert, &options.key) {
+        tls = tls.identity_files(cert, key);
+    }
+    if let Some(name) = &options.server_name {
+        tls = tls.server_name(name);
+    }
+    Ok(transports.with_client_tls(tls.build()?))
+}
+
+#[cfg(not(feature = "tls"))]
+fn with_tls(transports: Transports, options: &ClientTlsOptions) -> Result<Transports> {
+    if options.is_on() {
+        return Err(Error::new(Reason::UnsupportedTransport, "tls: this build has no TLS (feature `tls`)"));
+    }
+    Ok(transports)
 }
 
 /// Calls services. Made from a discovery, serves any number of services, and shares its connections among them.

@@ -84,8 +84,6 @@ pub(crate) struct ClientCore {
     /// Servers, shared by all services that they serve.
     endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
     closed: AtomicBool,
-    /// The start of the client's own clock.
-    pub(super) epoch: Instant,
 }
 
 impl ClientCore {
@@ -140,7 +138,6 @@ impl ClientCore {
             routes: ArcSwap::default(),
             endpoints: Mutex::default(),
             closed: AtomicBool::new(false),
-            epoch: Instant::now(),
         }
     }
 

@@ -180,11 +180,6 @@ impl Endpoint {
     pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
         self.lanes.load().iter().filter_map(|lane| lane.live.load_full()).filter(|c| c.link.is_open()).collect()
     }
-
-    /// Calls that wait for this server.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.connections().iter().map(|caller| caller.in_flight()).sum()
-    }
 }
 
 impl Drop for Endpoint {

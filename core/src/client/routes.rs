@@ -12,7 +12,8 @@ use rpcx_protocol::keys;
 
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
-use crate::balance::{self, CallInfo, Outcome, Selector, Verdict};
+use crate::balance::{self, CallInfo, Outcome, Position, Selector, Verdict};
+use crate::config::{ClientOptions, SelectMode};
 use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::stats::MethodRecorder;
@@ -48,7 +49,7 @@ impl Routes {
         let empty = Snapshot::unknown();
         let routes = Routes {
             service: service.into(),
-            selector: Box::new(balance::RoundRobin::default()),
+            selector: selector(&client.options)?,
             watch,
             table: ArcSwap::from_pointee(Table {
                 source: Arc::new(Snapshot::unknown()),
@@ -241,6 +242,32 @@ impl Drop for Selected<'_> {
             report.tell(Verdict::Abandoned);
         }
     }
+}
+
+/// The select mode that the options ask for.
+fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
+    Ok(match options.select_mode {
+        SelectMode::Random => Box::new(balance::Random::default()),
+        SelectMode::RoundRobin => Box::new(balance::RoundRobin::new()),
+        SelectMode::WeightedRoundRobin => Box::new(balance::WeightedRoundRobin::new()),
+        SelectMode::ConsistentHash => Box::new(balance::ConsistentHash::new()),
+        SelectMode::LeastLoaded => Box::new(balance::LeastLoaded::new()),
+        SelectMode::Closest => {
+            let (Some(latitude), Some(longitude)) = (options.latitude, options.longitude) else {
+                return Err(Error::new(
+                    Reason::ConfigBadValue,
+                    "select_mode: closest needs the options latitude and longitude",
+                ));
+            };
+            Box::new(balance::Closest::new(Position { latitude, longitude }))
+        }
+        SelectMode::WeightedIcmp => {
+            return Err(Error::new(
+                Reason::UnsupportedFeature,
+                "select_mode: weighted_icmp is not there yet; least_loaded measures servers by their answers",
+            ));
+        }
+    })
 }
 
 /// Names are sent as they are; these would mean something else to the peer.

@@ -34,14 +34,6 @@ pub(crate) fn put_read(mut buffer: BytesMut) {
     });
 }
 
-/// Runs `use_it` with an empty scratch buffer of this thread.
-pub(crate) fn with_scratch<T>(use_it: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    let mut buffer = take_scratch();
-    let result = use_it(&mut buffer);
-    put_scratch(buffer);
-    result
-}
-
 /// An empty scratch buffer of this thread.
 pub(crate) fn take_scratch() -> Vec<u8> {
     SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default()

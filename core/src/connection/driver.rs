@@ -69,6 +69,8 @@ pub(crate) struct Driver<R: Role> {
     yielded: bool,
     /// Somebody asked for a flush, or the last one did not get everything out.
     unflushed: bool,
+    /// The queue was used since its buffers were given back.
+    flushed: bool,
     stopped: bool,
     /// When the frame that is being read began.
     frame_began: Option<u64>,
@@ -93,6 +95,7 @@ impl<R: Role> Driver<R> {
             alarm_at: u64::MAX,
             yielded: false,
             unflushed: false,
+            flushed: false,
             stopped: false,
             frame_began: None,
             finished: false,
@@ -124,6 +127,9 @@ impl<R: Role> Driver<R> {
                 Poll::Pending => {
                     if self.decoder.is_empty() {
                         self.decoder.take_buffer().into_iter().for_each(buffers::put_read);
+                        if std::mem::take(&mut self.flushed) {
+                            self.link.release();
+                        }
                     }
                     return Ok(false);
                 }
@@ -227,6 +233,7 @@ impl<R: Role> Driver<R> {
             if self.unflushed {
                 let congested = self.link.is_congested();
                 self.unflushed = self.flush(cx)? == Flushed::Blocked;
+                self.flushed = true;
                 if let Some(error) = self.link.ended() {
                     return Err(error);
                 }

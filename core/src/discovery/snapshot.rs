@@ -97,7 +97,13 @@ impl Snapshot {
 
     /// What changed since `old`. Linear in the number of nodes; at once when they [share](Self::shares_nodes) them.
     pub fn diff(&self, old: &Self) -> Diff {
-        let mut diff = Diff { old_len: old.len(), new_len: self.len(), ..Diff::default() };
+        let mut diff = Diff {
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+            old: old.nodes.clone(),
+            new: self.nodes.clone(),
+        };
         if self.shares_nodes(old) {
             return diff;
         }
@@ -122,7 +128,7 @@ impl Snapshot {
 }
 
 /// What changed from an old [`Snapshot`] to a new one, as indices into their nodes, ascending.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Diff {
     /// Nodes of the new snapshot whose address the old one lacks.
     pub added: Vec<usize>,
@@ -130,8 +136,8 @@ pub struct Diff {
     pub removed: Vec<usize>,
     /// Nodes of the new snapshot whose metadata differ from before.
     pub changed: Vec<usize>,
-    old_len: usize,
-    new_len: usize,
+    old: Arc<[Node]>,
+    new: Arc<[Node]>,
 }
 
 impl Diff {
@@ -140,14 +146,10 @@ impl Diff {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
 
-    /// The number of nodes in the old snapshot.
-    pub fn old_len(&self) -> usize {
-        self.old_len
-    }
-
-    /// The number of nodes in the new snapshot.
-    pub fn new_len(&self) -> usize {
-        self.new_len
+    /// Whether this is what changed from the very nodes of `old` to those of `new`, so that its indices fit both. Constant
+    /// time.
+    pub fn leads(&self, old: &Snapshot, new: &Snapshot) -> bool {
+        Arc::ptr_eq(&self.old, &old.nodes) && Arc::ptr_eq(&self.new, &new.nodes)
     }
 
     /// For each node of the new snapshot, in order, where it was in the old one; `None` for an added one.
@@ -169,7 +171,7 @@ impl Diff {
         let mut added = self.added.iter().peekable();
         let mut removed = self.removed.iter().peekable();
         let mut before = 0;
-        (0..self.new_len).map(move |now| {
+        (0..self.new.len()).map(move |now| {
             if added.next_if(|index| **index == now).is_some() {
                 return None;
             }

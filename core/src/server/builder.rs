@@ -21,11 +21,13 @@ use super::session::SessionOptions;
 use super::table::{Method, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
-use crate::config::{InFlightPolicy, ServerOptions};
+use crate::config::{InFlightPolicy, ServerOptions, ServerTlsOptions};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
+#[cfg(feature = "tls")]
+use crate::transport::ServerTls;
 use crate::transport::{Address, ListenOptions, Listener, Transports};
 
 /// Where a server listens.
@@ -245,10 +247,7 @@ impl ServerBuilder {
         if self.places.is_empty() {
             return Err(Error::new(Reason::ConfigBadArgument, "the server has no address: call bind(\"tcp@host:port\")"));
         }
-        #[cfg(any())]
-        if let Some(tls) = crate::transport::ServerTls::from_options(&self.options.tls)? {
-            self.transports = self.transports.with_server_tls(tls);
-        }
+        self.transports = with_tls(self.transports, &self.options.tls)?;
         let listen_options = ListenOptions {
             tcp_nodelay: self.options.tcp_nodelay,
             keepalive: nonzero(self.options.tcp_keepalive),
@@ -284,6 +283,25 @@ impl ServerBuilder {
         });
         Ok(Server::start(core, listeners, self.protocols, options, shards, set))
     }
+}
+
+/// The transports with TLS as the options say.
+#[cfg(feature = "tls")]
+fn with_tls(transports: Transports, options: &ServerTlsOptions) -> Result<Transports> {
+    let (Some(cert), Some(key)) = (&options.cert, &options.key) else { return Ok(transports) };
+    let mut tls = ServerTls::builder(cert, key);
+    if let Some(ca) = &options.client_ca {
+        tls = tls.client_ca_file(ca);
+    }
+    Ok(transports.with_server_tls(tls.build()?))
+}
+
+#[cfg(not(feature = "tls"))]
+fn with_tls(transports: Transports, options: &ServerTlsOptions) -> Result<Transports> {
+    if options.is_on() {
+        return Err(Error::new(Reason::UnsupportedTransport, "tls: this build has no TLS (feature `tls`)"));
+    }
+    Ok(transports)
 }
 
 fn nonzero(duration: Duration) -> Option<Duration> {

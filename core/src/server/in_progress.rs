@@ -33,10 +33,6 @@ impl InProgress {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.calls.len()
-    }
-
     /// Adds a call; returns its number here.
     pub(super) fn insert(&mut self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
         while self.calls.contains_key(&self.next) {

@@ -171,9 +171,4 @@ impl Table {
     pub(crate) fn services(&self) -> impl Iterator<Item = String> + '_ {
         self.services.keys().map(|name| String::from_utf8_lossy(name).into_owned())
     }
-
-    /// Every entry once, for statistics.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.services.values().flat_map(HashMap::values).chain(&self.fallback)
-    }
 }

@@ -32,11 +32,6 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// When it rings, if it is set and has not rung.
-    pub(crate) fn at(&self) -> Option<Instant> {
-        self.set.map(|(at, _)| at)
-    }
-
     /// Wakes `waker` at `at` instead of at any earlier setting.
     pub(crate) fn set(&mut self, at: Instant, waker: &Waker) {
         let mut state = state();

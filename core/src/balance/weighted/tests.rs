@@ -68,7 +68,7 @@ fn a_change_from_elsewhere_does_no_harm() {
     let selector = WeightedRoundRobin::new();
     let (first, second) = (nodes(&["a?weight=3", "b"]), nodes(&["b", "c", "d?weight=2"]));
     begin(&selector, &first);
-    selector.update(&second, &Diff::default());
+    selector.update(&second, &first.diff(&second));
     assert_eq!(counts(&selector, &second, &[], 400), [100, 100, 200]);
 }
 
