@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -180,7 +181,10 @@ func (p *call) run(ctx context.Context, form string, args any) (res any, f *fail
 		}
 		return nil, nil
 	case "inform":
-		return p.replies(x, r, err, ms, &s)
+		if errors.Is(err, errCancelled) || errors.Is(err, errClosed) {
+			return nil, r.failure(err, &s)
+		}
+		return p.replies(x, r, err, ms)
 	case "broadcast", "fork":
 		return p.many(form, x, r, err, ms, &s)
 	}
@@ -247,7 +251,9 @@ func (p *call) many(form string, x *xclient, r *record, err error, ms float64, s
 	}
 	for _, t := range r.finished {
 		if t.err != nil {
-			return nil, r.failure(t.err, s)
+			f := classify(t.err, t.metadata)
+			f.Server, f.Attempts = t.server, 1
+			return nil, f
 		}
 	}
 	if err == nil || len(r.tries) == 0 {
@@ -266,7 +272,7 @@ func (p *call) many(form string, x *xclient, r *record, err error, ms float64, s
 }
 
 // replies answers an inform: one line for each server, in the order of their addresses.
-func (p *call) replies(x *xclient, r *record, err error, ms float64, s *settings) (any, *failure) {
+func (p *call) replies(x *xclient, r *record, err error, ms float64) (any, *failure) {
 	servers := p.client.servers()
 	if len(servers) == 0 {
 		return nil, fail("no_server", notSent, client.ErrXClientNoServer.Error())

@@ -100,7 +100,7 @@ func classify(err error, metadata map[string]string) *failure {
 		return fail("codec", notSent, text)
 	case errors.Is(err, protocol.ErrMessageTooLong):
 		return fail("limit", maybeRun, text)
-	case strings.HasPrefix(text, "net.OpError: tls:"), strings.HasPrefix(text, "net.OpError: remote error: tls:"):
+	case strings.HasPrefix(text, "net.OpError: tls:"), strings.HasPrefix(text, "remote error: tls:"):
 		// A server refuses a client certificate only after the client's side of the handshake is done.
 		return fail("connect", notSent, text)
 	case errors.Is(err, client.ErrShutdown), errors.Is(err, io.ErrUnexpectedEOF), strings.HasPrefix(text, "net.OpError"):
