@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -158,7 +159,14 @@ func (p *call) run(ctx context.Context, form string, args any) (res any, f *fail
 
 	begin := time.Now()
 	ended := make(chan error, 1)
-	go func() { ended <- x.send(made, form, p.method, out) }()
+	go func() {
+		defer func() {
+			if r := recover(); r != nil { // the other calls go on
+				ended <- panicError{fmt.Errorf("Go's client panicked: %v", r)}
+			}
+		}()
+		ended <- x.send(made, form, p.method, out)
+	}()
 	var err error
 	select {
 	case err = <-ended:

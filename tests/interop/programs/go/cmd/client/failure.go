@@ -63,6 +63,9 @@ type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
 
+// panicError is a panic in Go's client.
+type panicError struct{ error }
+
 // lostError is a connection lost under a call that must not run twice. Go retries such a call like
 // any other; a client.ServiceError it takes for the server's last word.
 type lostError struct{ error }
@@ -76,10 +79,13 @@ func classify(err error, metadata map[string]string) *failure {
 	var dial dialError
 	var lost lostError
 	var service client.ServiceError
+	var panicked panicError
 	text := err.Error()
 	switch {
 	case errors.As(err, &dial):
 		return fail("connect", notSent, text)
+	case errors.As(err, &panicked):
+		return fail("internal", maybeRun, text)
 	case errors.As(err, &lost):
 		return classify(lost.error, metadata)
 	case errors.As(err, &service):
