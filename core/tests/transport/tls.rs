@@ -84,7 +84,7 @@ fn over_tcp_and_unix_both_ends_know_what_was_verified() {
             assert!(matches!((&client.writer, &server.writer), (Writer::Driven(_), Writer::Driven(_))));
             let seen = client.info.tls.clone().unwrap();
             assert_eq!(seen.server_name.as_deref(), Some(verified));
-            assert_eq!(seen.certificates, [signed.der.clone()]);
+            assert_eq!(seen.certificates, std::slice::from_ref(&signed.der));
             let seen = server.info.tls.clone().unwrap();
             assert_eq!((seen.subject, seen.server_name.as_deref()), (None, asked));
             assert!(seen.certificates.is_empty());
@@ -235,12 +235,12 @@ fn a_reload_shows_the_new_certificate_on_new_connections() {
         // One client throughout: it would resume its session, and show the old certificate, if the server let it.
         let at_client = trusting(&authority);
         let (first_client, first_server) = pair(&at_client, &mut *listener).await;
-        assert_eq!(first_client.info.tls.as_ref().unwrap().certificates, [old.der.clone()]);
+        assert_eq!(first_client.info.tls.as_ref().unwrap().certificates, std::slice::from_ref(&old.der));
 
         files.write(&new);
         tls.reload().unwrap();
         let (client, server) = pair(&at_client, &mut *listener).await;
-        assert_eq!(client.info.tls.as_ref().unwrap().certificates, [new.der.clone()]);
+        assert_eq!(client.info.tls.as_ref().unwrap().certificates, std::slice::from_ref(&new.der));
         exchange(client, server).await;
         exchange(first_client, first_server).await;
 
