@@ -283,7 +283,7 @@ fn a_declared_length_beyond_the_payload_is_refused() {
         let result: Result<All, CodecError> = Thrift::decode(THRIFT, &unhex(payload).into());
         assert!(matches!(result, Err(CodecError::Decode(_))), "{payload}: {result:?}");
     }
-    let skipped_depth = [vec![0x0c, 0, 1].repeat(100_000), vec![0; 100_001]].concat();
+    let skipped_depth = [[0x0c, 0, 1].repeat(100_000), vec![0; 100_001]].concat();
     let result: Result<Args, CodecError> = Thrift::decode(THRIFT, &skipped_depth.into());
     assert!(matches!(result, Err(CodecError::Decode(_))), "{result:?}");
 }
