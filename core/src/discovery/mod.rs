@@ -24,12 +24,9 @@ pub use url::{Scheme, Schemes};
 pub use watch::{Publisher, Watch};
 
 use crate::error::{Error, Reason, Result};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-/// A boxed future, for the traits that are used as `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::future::BoxFuture;
 
 /// Finds the servers of services.
 ///

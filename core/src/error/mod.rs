@@ -1,8 +1,9 @@
 //! The one error type of this crate, its stable numbers and names.
 //!
-//! An [`Error`] says four things apart: *what kind* of failure it is ([`ErrorKind`], a number that never changes), *why
-//! exactly* ([`Reason`], a stable name within the kind), *what a retry may assume* ([`Delivery`]), and a text for people.
-//! The tables are in `kind.rs` and `reason.rs`; `docs/ERRORS.md` and `tests/vectors/errors.json` are generated from them.
+//! An [`Error`] says four things apart: *what kind* of failure it is ([`ErrorKind`], a number that never changes),
+//! *why exactly* ([`Reason`], a stable name within the kind), *what a retry may assume* ([`Delivery`]), and a text for
+//! people. The tables are in `kind.rs` and `reason.rs`; `docs/ERRORS.md` and `tests/vectors/errors.json` are generated
+//! from them.
 
 mod kind;
 mod reason;
@@ -16,18 +17,19 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The result of everything in this crate that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure: kind, reason, delivery state, attempts, server, text and source.
 ///
 /// One pointer wide, and cloned by counting a reference, so that one lost connection can fail ten thousand calls with
-/// the same cause. The text is for people and may change; decide by [`kind`](Error::kind), [`reason`](Error::reason) and
-/// [`delivery`](Error::delivery).
+/// the same cause. The text is for people and may change; decide by [`kind`](Error::kind), [`reason`](Error::reason)
+/// and [`delivery`](Error::delivery).
 ///
 /// ```
 /// use rpcx::error::{Delivery, Error, ErrorKind, Reason};
 ///
-/// let error = Error::new(Reason::TimeoutCall, "no answer from Arith.Mul within 30s").with_delivery(Delivery::MaybeRun);
+/// let error = Error::new(Reason::TimeoutCall, "no answer from Arith.Mul within 30s")
+///     .with_delivery(Delivery::MaybeRun);
 /// assert_eq!(error.kind(), ErrorKind::Timeout);
 /// assert_eq!(error.code(), 4);
 /// assert_eq!(error.reason().as_str(), "timeout.call");
@@ -67,8 +69,8 @@ impl Error {
 
     /// The error of an answer that carried the number of a kind beside its text.
     ///
-    /// Only `timeout`, `overload`, `codec`, `limit`, `auth` and `shutting_down` may come from a peer. Every other number
-    /// says nothing that could be relied on, so the text is then the service's own word: `service.error`.
+    /// Only `timeout`, `overload`, `codec`, `limit`, `auth` and `shutting_down` may come from a peer. Every other
+    /// number says nothing that could be relied on, so the text is then the service's own word: `service.error`.
     #[cold]
     pub fn from_peer_code(code: u32, message: impl Into<Cow<'static, str>>) -> Self {
         let reason = Reason::from_peer_code(code).unwrap_or(Reason::ServiceError);
@@ -162,8 +164,8 @@ impl Error {
 
     /// Whether sending the call again, here or elsewhere, is safe and may help.
     ///
-    /// `idempotent` says that running the handler twice does no harm: then `maybe_run` is no obstacle. Fail modes follow
-    /// this rule; use it for retries of your own. What it says of each reason is in `docs/ERRORS.md`.
+    /// `idempotent` says that running the handler twice does no harm: then `maybe_run` is no obstacle. Fail modes
+    /// follow this rule; use it for retries of your own. What it says of each reason is in `docs/ERRORS.md`.
     pub fn is_retryable(&self, idempotent: bool) -> bool {
         match self.0.reason.retry() {
             Retry::Never => false,

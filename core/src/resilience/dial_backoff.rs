@@ -16,10 +16,10 @@ const FIRST: Duration = Duration::from_secs(1);
 ///
 /// let now = Instant::now();
 /// let mut server = DialBackoff::new(Duration::from_secs(60));
-/// server.on_failure(now);
-/// assert!(!server.is_allowed(now) && server.is_allowed(now + Duration::from_secs(1)));
-/// server.on_success();
-/// assert!(server.is_allowed(now));
+/// server.failed(now);
+/// assert!(!server.allows(now) && server.allows(now + Duration::from_secs(1)));
+/// server.succeeded();
+/// assert!(server.allows(now));
 /// ```
 #[derive(Clone, Debug)]
 pub struct DialBackoff {
@@ -36,8 +36,8 @@ impl DialBackoff {
 
     /// A dial failed at `now`. Dials that fail while the server is out already (they began before, or there was no other
     /// server) change nothing: many at once are one failure.
-    pub fn on_failure(&mut self, now: Instant) {
-        if !self.is_allowed(now) {
+    pub fn failed(&mut self, now: Instant) {
+        if !self.allows(now) {
             return;
         }
         let wait = FIRST.saturating_mul(1 << self.failures.min(31)).min(self.cap);
@@ -46,13 +46,13 @@ impl DialBackoff {
     }
 
     /// A dial succeeded, or a connection to the server works.
-    pub fn on_success(&mut self) {
+    pub fn succeeded(&mut self) {
         self.failures = 0;
         self.until = None;
     }
 
     /// Whether the server may be selected.
-    pub fn is_allowed(&self, now: Instant) -> bool {
+    pub fn allows(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| until <= now)
     }
 
@@ -73,11 +73,11 @@ mod tests {
         let mut now = Instant::now();
         let mut server = DialBackoff::new(cap);
         let mut wait = || {
-            server.on_failure(now);
+            server.failed(now);
             let until = server.until().unwrap_or(now);
             let wait = until - now;
-            assert!(server.is_allowed(until));
-            assert_eq!(server.is_allowed(now), wait.is_zero());
+            assert!(server.allows(until));
+            assert_eq!(server.allows(now), wait.is_zero());
             now = until;
             wait
         };
@@ -96,12 +96,12 @@ mod tests {
     fn success_brings_it_back_and_forgets() {
         let now = Instant::now();
         let mut server = DialBackoff::new(60 * SECOND);
-        server.on_failure(now);
-        server.on_failure(now + SECOND);
-        assert!(!server.is_allowed(now + 2 * SECOND));
-        server.on_success();
-        assert!(server.is_allowed(now) && server.until().is_none());
-        server.on_failure(now);
+        server.failed(now);
+        server.failed(now + SECOND);
+        assert!(!server.allows(now + 2 * SECOND));
+        server.succeeded();
+        assert!(server.allows(now) && server.until().is_none());
+        server.failed(now);
         assert_eq!(server.until(), Some(now + SECOND));
     }
 
@@ -110,7 +110,7 @@ mod tests {
         let now = Instant::now();
         let mut server = DialBackoff::new(60 * SECOND);
         for late in 0..10 {
-            server.on_failure(now + late * SECOND / 11);
+            server.failed(now + late * SECOND / 11);
         }
         assert_eq!(server.until(), Some(now + SECOND));
     }
