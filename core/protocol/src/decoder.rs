@@ -35,6 +35,7 @@ pub struct Decoder {
     buffer: BytesMut,
     /// Bytes of a refused frame that are still to come.
     skip: u64,
+    frames: u64,
 }
 
 /// What a [`Decoder`] found.
@@ -118,7 +119,7 @@ pub enum DecodeError {
 impl Decoder {
     /// A decoder that holds no memory yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, buffer: BytesMut::new(), skip: 0 }
+        Self { limits, buffer: BytesMut::new(), skip: 0, frames: 0 }
     }
 
     /// Where the driver's next read goes: append only. Reserve what [`needed`](Self::needed) says, or more.
@@ -149,6 +150,11 @@ impl Decoder {
     /// Whether a frame has begun and not ended: the end of the stream would cut it.
     pub fn is_inside_frame(&self) -> bool {
         self.skip > 0 || !self.buffer.is_empty()
+    }
+
+    /// Frames that have ended so far, refused ones too. While it stands still and bytes are here, one frame is dripping in.
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// The limits that frames are checked against.
@@ -206,6 +212,7 @@ impl Decoder {
             Err(DecodeError::Limit(exceeded)) => Some(exceeded),
             Err(error) => return Err(error),
         };
+        self.frames += 1;
         let mut body = self.buffer.split_to(HEADER_LEN + total as usize).freeze();
         body.advance(HEADER_LEN);
         Ok(Some(match exceeded {
@@ -224,6 +231,9 @@ impl Decoder {
         let here = usize::try_from(self.skip).unwrap_or(usize::MAX).min(self.buffer.len());
         self.buffer.advance(here);
         self.skip -= here as u64;
+        if self.skip == 0 {
+            self.frames += 1;
+        }
         self.skip == 0
     }
 }

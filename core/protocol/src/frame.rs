@@ -34,6 +34,14 @@ pub(crate) struct Parts {
 
 const WORD: usize = 4;
 
+/// A frame without content, as a placeholder.
+impl Default for Frame {
+    fn default() -> Self {
+        let parts = Parts { service_end: 4, method_end: 8, metadata_end: 12 };
+        Self::new(Header::request(crate::SerializeType::RAW, 0), Bytes::from_static(&[0; 16]), parts)
+    }
+}
+
 impl Frame {
     /// `body` holds four whole parts that end where `parts` says.
     #[inline]

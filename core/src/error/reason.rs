@@ -66,6 +66,9 @@ reasons! {
         /// An address cannot be read.
         ConfigBadAddress = "config.bad_address", [NotSent], Never,
             "write it as network@host:port, such as tcp@127.0.0.1:8972";
+        /// An address cannot be listened on.
+        ConfigListen = "config.listen", [NotSent], Never,
+            "free the address, or listen on another one";
         /// No discovery or transport is known for the scheme of an address or URL.
         ConfigUnknownScheme = "config.unknown_scheme", [NotSent], Never,
             "correct the scheme, or build with the feature that brings it";
@@ -271,6 +274,9 @@ reasons! {
         /// Code of this library panicked.
         InternalPanic = "internal.panic", [NotSent, MaybeRun], Never,
             "report it with the log";
+        /// The system gave no thread, descriptor or other resource that was needed.
+        InternalSystem = "internal.system", [NotSent], Never,
+            "see the cause in the text; the system may be out of threads, descriptors or memory";
         /// An invariant of this library is broken.
         InternalBug = "internal.bug", [NotSent, MaybeRun], Never,
             "report it with the log";
