@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
 
@@ -143,6 +144,13 @@ def _moment(expected: Any, actual: Any, path: str) -> Difference:
     return f"{path}: expected the moment {expected}, got {show(actual)}"
 
 
+def _float32(expected: Any, actual: Any, path: str) -> Difference:
+    """The same single-precision number, whether it is written with its own digits or with those of a double."""
+    if _is_number(actual) and abs(actual) < 3.5e38 and struct.pack("<f", expected) == struct.pack("<f", actual):
+        return None
+    return f"{path}: expected the float32 {expected}, got {show(actual)}"
+
+
 def _instant(text: str) -> Optional[tuple[timedelta, int]]:
     found = _MOMENT.fullmatch(text)
     if not found:
@@ -188,6 +196,7 @@ MATCHERS: dict[str, Callable[[Any, Any, str], Difference]] = {
     "$sum": _sum,
     "$only": _only,
     "$moment": _moment,
+    "$float32": _float32,
     "$pattern_digest": _pattern_digest,
     "$pattern_hex": _pattern_hex,
     "$hex_digest": _hex_digest,
