@@ -7,6 +7,7 @@ pub mod config;
 pub mod connection;
 pub mod discovery;
 pub mod error;
+mod future;
 pub mod interceptor;
 pub mod resilience;
 pub mod server;
@@ -15,3 +16,7 @@ pub mod stats;
 pub mod transport;
 
 pub use rpcx_protocol as protocol;
+
+pub use client::Client;
+pub use error::{Delivery, Error, ErrorKind, Reason, Result};
+pub use server::{Context, Server};

@@ -1,1 +1,27 @@
-//! client.
+//! The calling side: clients, services, calls, retries, fan-out, pushes.
+//!
+//! ```text
+//!   Client ─► Service ─► Method.call(args)
+//!                          │ encode once into a buffer
+//!                          ▼
+//!             routes: latest snapshot, selector ─► endpoint ─► connection of this shard
+//!                          │                                       │ exchange: one frame out, one in
+//!                          └──────── again, where that is safe ◄───┘
+//! ```
+
+mod batch;
+mod builder;
+mod call;
+mod core;
+mod endpoint;
+mod fan_out;
+mod options;
+mod push;
+mod routes;
+mod service;
+
+pub use batch::Batch;
+pub use builder::{Client, ClientBuilder};
+pub use options::CallOptions;
+pub use push::{Push, Pushes};
+pub use service::{AnyBytes, Method, Response, Service};

@@ -1,1 +1,29 @@
-//! server.
+//! The serving side: services, listeners, dispatch, shutdown.
+//!
+//! A request's way: frame → limits → decompression → method table → authenticator → interceptors → handler → answer. What a
+//! server does not use costs it nothing: without authenticator and interceptors a request goes from the table straight to
+//! its handler.
+
+mod builder;
+mod context;
+mod core;
+mod dispatch;
+mod handler;
+mod in_progress;
+mod pipeline;
+mod protocol;
+mod push;
+mod reply;
+mod running;
+mod session;
+mod table;
+mod task;
+mod worker;
+
+pub use builder::ServerBuilder;
+pub use context::Context;
+pub use pipeline::Authenticator;
+pub use protocol::{Protocol, Wants};
+pub use push::ConnectionHandle;
+pub use running::Server;
+pub use table::{Method, Service};

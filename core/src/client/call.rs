@@ -1,0 +1,452 @@
+//! One call from its arguments to its answer: encode, select, exchange, and again where that is safe.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rpcx_protocol::compress::{COMPRESS_THRESHOLD, CompressError};
+use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
+use rpcx_protocol::frame::{Frame, PeerError};
+use rpcx_protocol::header::{CompressType, Header, SerializeType};
+use rpcx_protocol::keys;
+
+use super::core::ClientCore;
+use super::options::Plan;
+use super::routes::{MethodInfo, Routes, Selected};
+use crate::balance::CallInfo;
+use crate::codec::CodecError;
+use crate::config::FailMode;
+use crate::connection::buffers;
+use crate::connection::caller::Caller;
+use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
+use crate::resilience::Backoff;
+
+/// Writes a call's arguments; runs again for a retry.
+pub(super) type PayloadFn<'a> = &'a (dyn Fn(&mut Vec<u8>) -> Result<(), CodecError> + Send + Sync);
+
+/// What a call is about.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) client: &'a Arc<ClientCore>,
+    pub(super) routes: &'a Routes,
+    pub(super) method: &'a MethodInfo,
+}
+
+/// A good answer.
+pub(super) struct Answer {
+    pub(super) frame: Frame,
+    /// Decompressed.
+    pub(super) payload: Bytes,
+    pub(super) server: Arc<str>,
+    pub(super) attempts: u32,
+}
+
+enum Failed {
+    Frame(EncodeError),
+    Codec(CodecError),
+}
+
+impl From<EncodeError> for Failed {
+    fn from(error: EncodeError) -> Failed {
+        Failed::Frame(error)
+    }
+}
+
+/// Decimal digits of the remaining milliseconds, without allocating.
+struct Millis {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Millis {
+    fn new(mut value: u128) -> Millis {
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (value % 10) as u8;
+            value /= 10;
+            if value == 0 || start == 0 {
+                return Millis { digits, start };
+            }
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.digits[self.start..]).unwrap_or("0")
+    }
+}
+
+impl Target<'_> {
+    /// Encodes the request, without its sequence number, into a scratch buffer. Returns where the payload begins.
+    pub(super) fn encode(
+        &self,
+        frame: &mut Vec<u8>,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        now: Instant,
+    ) -> Result<usize> {
+        let limits = self.client.limits();
+        let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis()));
+        let mut extra = [("", ""); 2];
+        let mut used = 0;
+        if let Some(left) = &left {
+            extra[used] = (keys::SERVER_TIMEOUT, left.as_str());
+            used += 1;
+        }
+        if let Some(token) = plan.auth() {
+            extra[used] = (keys::AUTH, token);
+            used += 1;
+        }
+        let mut head = Head {
+            header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
+            service: self.routes.service().as_bytes(),
+            method: self.method.name.as_bytes(),
+            metadata: plan.metadata,
+            extra: &extra[..used],
+        };
+        if !plan.metadata.is_empty() {
+            limits.check_metadata(plan.metadata).map_err(|exceeded| {
+                let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
+                Error::new(reason, format!("the request's metadata: {exceeded}"))
+            })?;
+        }
+        let encoded = encode_with(frame, &head, |out| payload(out).map_err(Failed::Codec)).map_err(|failed| {
+            match failed {
+                Failed::Codec(error @ CodecError::Unsupported { .. }) => {
+                    Error::new(Reason::CodecUnsupported, error.to_string())
+                }
+                Failed::Codec(error) => {
+                    Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
+                }
+                Failed::Frame(error) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
+            }
+        })?;
+        let mut payload_start = encoded.payload_start;
+        if plan.compress_type() != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
+            let compressor = self.client.compressors.get(plan.compress_type()).ok_or_else(|| {
+                Error::new(
+                    Reason::UnsupportedCompress,
+                    format!("compress_type: no compressor is registered for {}", plan.compress_type()),
+                )
+            })?;
+            let mut small = Vec::new();
+            compressor.compress(&frame[encoded.payload_start..], &mut small).map_err(|error| {
+                Error::new(Reason::CodecEncode, format!("the arguments could not be compressed: {error}"))
+            })?;
+            frame.truncate(encoded.start);
+            head.header = head.header.with_compress(plan.compress_type());
+            encode(frame, &head, &small)
+                .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
+            payload_start = frame.len() - small.len();
+        }
+        limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
+            Error::new(Reason::LimitMaxMessageSize, format!("the request was not sent: {exceeded}"))
+        })?;
+        Ok(payload_start)
+    }
+
+    fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
+        CallInfo {
+            payload,
+            hash_key: plan.hash_key(),
+            avoid: tried,
+            ..CallInfo::new(self.routes.service(), &self.method.name)
+        }
+    }
+
+    /// Chooses a server; waits for a discovery that has not answered yet.
+    pub(super) async fn select(
+        &self,
+        plan: &Plan<'_>,
+        payload: &[u8],
+        tried: &[Arc<str>],
+        now: Instant,
+    ) -> Result<Selected<'_>> {
+        let table = self.routes.known(self.client, plan.deadline).await?;
+        table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
+    }
+
+    /// The whole call with its retries. Every attempt keeps the one deadline.
+    ///
+    /// The first attempt on a connection that is there is this future itself; everything else is boxed, so that the
+    /// common call stays small.
+    pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        self.method.recorder.began();
+        let result = match self.begin(plan, payload) {
+            Ok(Begun::Ready { selected, caller, frame }) => {
+                let server = selected.endpoint.address.clone();
+                let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
+                    Ok(frame) => self.open(frame),
+                    Err(error) => Err(error),
+                };
+                selected.ended(answer.as_ref().map(drop));
+                match answer {
+                    Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: 1 }),
+                    Err(error) => {
+                        let error = error.with_server(server).with_attempts(1);
+                        if self.may_retry(plan, &error, 1) {
+                            Box::pin(self.retry(plan, payload, error)).await
+                        } else {
+                            Err(error)
+                        }
+                    }
+                }
+            }
+            Ok(Begun::Later { frame }) => {
+                buffers::put_scratch(frame);
+                Box::pin(self.from_the_start(plan, payload)).await
+            }
+            Err(error) => Err(error.with_attempts(1)),
+        };
+        self.method.recorder.ended(result.as_ref().err().map(Error::kind), plan.now.elapsed());
+        result
+    }
+
+    /// Encodes the request and looks whether it can leave at once.
+    fn begin(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Begun<'_>> {
+        let mut frame = buffers::take_scratch();
+        let start = match self.encode(&mut frame, plan, payload, plan.now) {
+            Ok(start) => start,
+            Err(error) => {
+                buffers::put_scratch(frame);
+                return Err(error);
+            }
+        };
+        if plan.fail_mode() == FailMode::Failbackup {
+            return Ok(Begun::Later { frame });
+        }
+        let table = self.routes.current(self.client);
+        if table.endpoints().is_empty() {
+            return Ok(Begun::Later { frame });
+        }
+        let selected =
+            table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
+        match selected.endpoint.ready() {
+            Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
+            None => Ok(Begun::Later { frame }),
+        }
+    }
+
+    async fn from_the_start(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
+            return self.with_backup(plan, payload).await;
+        }
+        match self.attempt(plan, payload, &[], None, 1, plan.now).await {
+            Ok(answer) => Ok(answer),
+            Err(error) if self.may_retry(plan, &error, 1) => self.retry(plan, payload, error).await,
+            Err(error) => Err(error.with_attempts(1)),
+        }
+    }
+
+    /// Another attempt is allowed and safe.
+    fn may_retry(&self, plan: &Plan<'_>, error: &Error, attempts: u32) -> bool {
+        plan.fail_mode() != FailMode::Failfast
+            && attempts <= plan.retries()
+            && error.kind() != ErrorKind::Config
+            && error.is_retryable(plan.retries_maybe_run())
+    }
+
+    /// The attempts after the first, which failed with `error`.
+    async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
+        let mut tried: Vec<Arc<str>> = Vec::new();
+        let mut backoff: Option<Backoff> = None;
+        let mut attempts = 1;
+        loop {
+            if let Some(server) = error.server()
+                && !tried.iter().any(|address| **address == *server)
+            {
+                tried.push(server.into());
+            }
+            let moves_on = plan.fail_mode() == FailMode::Failover
+                && error.delivery() == Delivery::NotSent
+                && self.routes.current(self.client).endpoints().len() > tried.len();
+            let mut now = Instant::now();
+            if !moves_on {
+                if !self.client.may_spend_retry(now) {
+                    return Err(error.with_attempts(attempts));
+                }
+                let wait = backoff.get_or_insert_with(|| Backoff::new(plan.retry_interval())).next_wait();
+                now = match wait_until(now, wait, plan.deadline).await {
+                    Some(now) => now,
+                    None => return Err(error.with_attempts(attempts)),
+                };
+            }
+            if plan.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(error.with_attempts(attempts));
+            }
+            self.method.recorder.retried();
+            attempts += 1;
+            let again = (plan.fail_mode() == FailMode::Failtry).then(|| tried.first().cloned()).flatten();
+            error = match self.attempt(plan, payload, &tried, again.as_deref(), attempts, now).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error.with_attempts(attempts),
+            };
+            if !self.may_retry(plan, &error, attempts) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// One try at one server: `again` is its address, else one is selected.
+    async fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        tried: &[Arc<str>],
+        again: Option<&str>,
+        attempt: u32,
+        now: Instant,
+    ) -> Result<Answer> {
+        let mut frame = buffers::take_scratch();
+        let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
+            (Ok(_), Some(address)) => Ok(Selected::given(self.client.endpoint(&address.into()))),
+            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await,
+            (Err(error), _) => Err(error),
+        };
+        match chosen {
+            Ok(selected) => {
+                // Read by a backup request, which avoids this server.
+                let _ = plan.first.set(selected.endpoint.address.clone());
+                self.exchange(plan, selected, frame, attempt, now).await
+            }
+            Err(error) => {
+                buffers::put_scratch(frame);
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends an encoded request to a server and waits for its answer.
+    pub(super) async fn exchange(
+        &self,
+        plan: &Plan<'_>,
+        selected: Selected<'_>,
+        frame: Vec<u8>,
+        attempt: u32,
+        now: Instant,
+    ) -> Result<Answer> {
+        let server = selected.endpoint.address.clone();
+        let answer = match selected.endpoint.connect(plan.deadline).await {
+            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|frame| self.open(frame)),
+            Err(error) => {
+                buffers::put_scratch(frame);
+                Err(error)
+            }
+        };
+        selected.ended(answer.as_ref().map(drop));
+        match answer {
+            Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: attempt }),
+            Err(error) => Err(error.with_server(server).with_attempts(attempt)),
+        }
+    }
+
+    /// Looks into an answer: an error of the server's, or a payload to decompress.
+    fn open(&self, frame: Frame) -> Result<(Frame, Bytes)> {
+        if let Some(said) = frame.error() {
+            return Err(peer_error(said));
+        }
+        let compress = frame.header().compress();
+        if compress == CompressType::NONE {
+            let payload = frame.payload_bytes();
+            return Ok((frame, payload));
+        }
+        let answered = |reason, text: String| Err(Error::new(reason, text).with_delivery(Delivery::Answered));
+        let Some(compressor) = self.client.compressors.get(compress) else {
+            return answered(
+                Reason::UnsupportedCompress,
+                format!("the answer is compressed with {compress}, for which no compressor is registered"),
+            );
+        };
+        let mut plain = Vec::new();
+        match compressor.decompress(frame.payload(), &mut plain, self.client.options.max_decompressed_size) {
+            Ok(()) => Ok((frame, Bytes::from(plain))),
+            Err(CompressError::TooLarge { limit }) => answered(
+                Reason::LimitMaxDecompressedSize,
+                format!("the answer's payload is larger than max_decompressed_size allows ({limit} bytes)"),
+            ),
+            Err(error) => answered(
+                Reason::ProtocolCompress,
+                format!("the answer's payload does not decompress as {compress}: {error}"),
+            ),
+        }
+    }
+
+    /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins.
+    async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        let mut first = std::pin::pin!(self.attempt(plan, payload, &[], None, 1, plan.now));
+        let early = tokio::time::timeout(plan.backup_latency(), &mut first).await;
+        let may_ask = |error: &Error| self.may_retry(plan, error, 1);
+        match early {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) if !may_ask(&error) || !self.client.may_spend_retry(Instant::now()) => return Err(error),
+            Err(_) if !self.client.may_spend_retry(Instant::now()) => return first.await,
+            _ => {}
+        }
+        self.method.recorder.retried();
+        let tried: Vec<Arc<str>> = plan.first.get().cloned().into_iter().collect();
+        let second = self.attempt(plan, payload, &tried, None, 2, Instant::now());
+        if early.is_ok() {
+            return second.await;
+        }
+        let mut second = std::pin::pin!(second);
+        tokio::select! {
+            answer = &mut first => match answer {
+                Ok(answer) => Ok(answer),
+                Err(_) => second.await,
+            },
+            answer = &mut second => match answer {
+                Ok(answer) => Ok(answer),
+                Err(_) => first.await,
+            },
+        }
+    }
+}
+
+/// Whether a call can leave at once.
+enum Begun<'a> {
+    Ready { selected: Selected<'a>, caller: Arc<Caller>, frame: Vec<u8> },
+    /// Something has to be waited for first.
+    Later { frame: Vec<u8> },
+}
+
+/// Waits before a retry; `None` when the deadline would pass first.
+async fn wait_until(now: Instant, wait: Duration, deadline: Option<Instant>) -> Option<Instant> {
+    let at = now + wait;
+    if deadline.is_some_and(|deadline| deadline <= at) {
+        return None;
+    }
+    if wait > Duration::ZERO {
+        tokio::time::sleep_until(at.into()).await;
+        return Some(Instant::now());
+    }
+    Some(now)
+}
+
+/// What a server answered instead of a reply.
+fn peer_error(said: PeerError) -> Error {
+    let error = match said.code {
+        Some(code) => Error::from_peer_code(code, said.text),
+        None => {
+            let reason = if said.text.starts_with("rpcx: can't find service ") {
+                Reason::ServiceUnknownService
+            } else if said.text.starts_with("rpcx: can't find method ") {
+                Reason::ServiceUnknownMethod
+            } else {
+                Reason::ServiceError
+            };
+            Error::new(reason, said.text)
+        }
+    };
+    let error = error.with_delivery(Delivery::Answered);
+    if said.not_run { error.with_not_run() } else { error }
+}
+
+/// The bytes of an empty answer: Go leaves the reply untouched, so it decodes to the type's zero value.
+pub(super) fn zero_value(serialize: SerializeType) -> &'static [u8] {
+    match serialize {
+        SerializeType::MSGPACK => &[0xc0],
+        SerializeType::JSON => b"null",
+        _ => &[],
+    }
+}

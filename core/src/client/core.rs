@@ -1,0 +1,218 @@
+//! What all services of a client share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use rpcx_protocol::compress::Compressors;
+use rpcx_protocol::limits::Limits;
+
+use super::endpoint::Endpoint;
+use super::push::PushQueue;
+use super::routes::Routes;
+use crate::config::ClientOptions;
+use crate::connection::LinkOptions;
+use crate::connection::caller::{Caller, CallerOptions};
+use crate::connection::link::QueueLimits;
+use crate::discovery::Discovery;
+use crate::error::{Error, Reason, Result};
+use crate::interceptor::Interceptor;
+use crate::resilience::RetryBudget;
+use crate::shard::Shard;
+use crate::stats::ClientRecorder;
+use crate::transport::{Address, DialOptions, Transports};
+
+/// Opens connections the way the client's options say.
+pub(crate) struct Dialer {
+    transports: Transports,
+    dial: DialOptions,
+    connect_timeout: Duration,
+    limits: Limits,
+    queue: QueueLimits,
+    caller: CallerOptions,
+    pushes: Arc<PushQueue>,
+    recorder: Arc<ClientRecorder>,
+    pub(super) connections: usize,
+    pub(super) time_to_disallow: Duration,
+    closed: AtomicBool,
+}
+
+impl Dialer {
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Opens one connection on `shard`, which is the calling one.
+    pub(super) async fn dial(&self, address: &Address, shard: &Shard) -> Result<Arc<Caller>> {
+        if self.is_closed() {
+            return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
+        }
+        let opened = tokio::time::timeout(self.connect_timeout, self.transports.dial(address, &self.dial)).await;
+        let io = match opened {
+            Ok(Ok(io)) => io,
+            failed => {
+                self.recorder.failed();
+                return Err(match failed {
+                    Ok(Err(error)) => error,
+                    _ => Error::new(
+                        Reason::ConnectTimeout,
+                        format!("no connection to {address} within connect_timeout ({:?})", self.connect_timeout),
+                    ),
+                });
+            }
+        };
+        let options =
+            LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
+        let pushes: Arc<PushQueue> = self.pushes.clone();
+        self.recorder.opened();
+        Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), shard))
+    }
+}
+
+pub(crate) struct ClientCore {
+    pub(super) options: ClientOptions,
+    pub(super) discovery: Arc<dyn Discovery>,
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) compressors: Compressors,
+    pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(super) budget: RetryBudget,
+    pub(super) recorder: Arc<ClientRecorder>,
+    pub(super) pushes: Arc<PushQueue>,
+    routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
+    /// Servers, shared by all services that they serve.
+    endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
+    closed: AtomicBool,
+}
+
+impl ClientCore {
+    pub(super) fn new(
+        options: ClientOptions,
+        discovery: Arc<dyn Discovery>,
+        transports: Transports,
+        compressors: Compressors,
+        interceptors: Vec<Arc<dyn Interceptor>>,
+    ) -> ClientCore {
+        let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
+        let recorder = Arc::new(ClientRecorder::default());
+        let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
+        let dialer = Dialer {
+            transports,
+            dial: DialOptions {
+                tcp_nodelay: options.tcp_nodelay,
+                keepalive: nonzero(options.tcp_keepalive),
+                connect_timeout: options.connect_timeout,
+            },
+            connect_timeout: options.connect_timeout,
+            limits: Limits {
+                max_message_size: options.max_message_size,
+                max_metadata_size: options.max_metadata_size,
+                max_metadata_pairs: options.max_metadata_pairs as usize,
+            },
+            queue: QueueLimits { frames: options.max_queued_requests as usize, bytes: options.max_queued_bytes },
+            caller: CallerOptions {
+                max_in_flight: options.max_in_flight as usize,
+                max_lingering: options.max_lingering as usize,
+                idle_timeout: nonzero(options.idle_timeout),
+                write_timeout: nonzero(options.write_timeout),
+                heartbeat_interval: options.heartbeat_interval,
+                heartbeat_timeout: options.heartbeat_timeout,
+                stuck_timeout: options.stuck_timeout,
+            },
+            pushes: pushes.clone(),
+            recorder: recorder.clone(),
+            connections: options.connections as usize,
+            time_to_disallow: options.time_to_disallow,
+            closed: AtomicBool::new(false),
+        };
+        ClientCore {
+            budget: RetryBudget::default(),
+            options,
+            discovery,
+            dialer: Arc::new(dialer),
+            compressors,
+            interceptors,
+            recorder,
+            pushes,
+            routes: ArcSwap::default(),
+            endpoints: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.dialer.limits
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
+        }
+        Ok(())
+    }
+
+    /// The servers of a service and how one of them is chosen; made at the first use.
+    pub(super) fn routes(self: &Arc<Self>, service: &str) -> Result<Arc<Routes>> {
+        if let Some(routes) = self.routes.load().get(service) {
+            return Ok(routes.clone());
+        }
+        let fresh = Arc::new(Routes::new(service, self)?);
+        let name: Arc<str> = service.into();
+        let mut kept = fresh.clone();
+        self.routes.rcu(|all| {
+            let mut all = HashMap::clone(all);
+            kept = all.entry(name.clone()).or_insert_with(|| fresh.clone()).clone();
+            all
+        });
+        Ok(kept)
+    }
+
+    /// The server at an address; one object however many services it serves.
+    pub(super) fn endpoint(&self, address: &Arc<str>) -> Arc<Endpoint> {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(endpoint) = endpoints.get(address).and_then(Weak::upgrade) {
+            return endpoint;
+        }
+        endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+        let endpoint = Arc::new(Endpoint::new(address.clone(), self.dialer.clone()));
+        endpoints.insert(address.clone(), Arc::downgrade(&endpoint));
+        endpoint
+    }
+
+    /// Every connection that is open.
+    pub(super) fn connections(&self) -> Vec<Arc<Caller>> {
+        let endpoints: Vec<_> = {
+            let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+            endpoints.values().filter_map(Weak::upgrade).collect()
+        };
+        endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
+    }
+
+    /// A retry is within the budget.
+    pub(super) fn may_spend_retry(&self, now: Instant) -> bool {
+        self.budget.try_retry(now)
+    }
+
+    /// No call begins any more.
+    pub(super) fn stop(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.dialer.closed.store(true, Ordering::Release);
+    }
+
+    /// Ends everything at once.
+    pub(super) fn close(&self) {
+        self.stop();
+        for caller in self.connections() {
+            caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
+        }
+        self.discovery.close();
+        self.pushes.close();
+    }
+}
+
+impl Drop for ClientCore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

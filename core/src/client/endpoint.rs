@@ -1,0 +1,192 @@
+//! One server as a client sees it: its connections, dialled when they are needed and once at a time.
+//!
+//! No lock is held while a connection is made. Calls that need the same connection wait for the one dial, each until its own
+//! deadline; the dial goes on when the call that began it is dropped.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
+
+use super::core::Dialer;
+use crate::connection::caller::Caller;
+use crate::error::{Delivery, Error, Reason, Result};
+use crate::resilience::DialBackoff;
+use crate::shard::{Shard, ShardId};
+use crate::transport::Address;
+
+type Dialled = Option<Result<Arc<Caller>>>;
+
+/// A place for one connection on one shard.
+struct Lane {
+    shard: ShardId,
+    live: ArcSwapOption<Caller>,
+    dial: Mutex<Option<watch::Receiver<Dialled>>>,
+}
+
+impl Lane {
+    fn new(shard: ShardId) -> Lane {
+        Lane { shard, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
+    }
+
+    fn usable(&self) -> Option<Arc<Caller>> {
+        self.live.load().as_ref().filter(|caller| caller.is_usable()).cloned()
+    }
+}
+
+/// One server's address with everything that is kept about it.
+pub(crate) struct Endpoint {
+    pub(crate) address: Arc<str>,
+    parsed: Result<Address>,
+    dialer: Arc<Dialer>,
+    lanes: ArcSwap<Vec<Arc<Lane>>>,
+    adding: Mutex<()>,
+    next: AtomicUsize,
+    backoff: Mutex<DialBackoff>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(address: Arc<str>, dialer: Arc<Dialer>) -> Endpoint {
+        Endpoint {
+            parsed: address.parse(),
+            backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
+            address,
+            dialer,
+            lanes: ArcSwap::default(),
+            adding: Mutex::new(()),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// The server may be selected: it is not waiting out a failed dial.
+    pub(crate) fn is_allowed(&self, now: Instant) -> bool {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).allows(now)
+    }
+
+    /// A call need not wait for a dial that will probably fail.
+    pub(crate) fn is_ready_or_allowed(&self, now: Instant) -> bool {
+        self.ready().is_some() || self.is_allowed(now)
+    }
+
+    /// A connection that is ready, preferably of this thread's shard.
+    pub(crate) fn ready(&self) -> Option<Arc<Caller>> {
+        let lanes = self.lanes.load();
+        match &***lanes {
+            [] => None,
+            [one] => {
+                if one.shard == Shard::current_id() {
+                    one.usable()
+                } else {
+                    None
+                }
+            }
+            many => {
+                let shard = Shard::current_id();
+                let start = self.next.fetch_add(1, Ordering::Relaxed);
+                (0..many.len()).map(|i| &many[(start + i) % many.len()]).find(|lane| lane.shard == shard)?.usable()
+            }
+        }
+    }
+
+    /// A connection, made if there is none.
+    ///
+    /// # Errors
+    /// `connect`, `config.bad_address`, or `timeout.call` when `deadline` passes first; nothing was sent.
+    pub(crate) async fn connect(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Arc<Caller>> {
+        if let Some(caller) = self.ready() {
+            return Ok(caller);
+        }
+        let address = self.parsed.as_ref().map_err(Clone::clone)?;
+        let shard = Shard::current()?;
+        let lane = self.lane(&shard);
+        if let Some(caller) = lane.usable() {
+            return Ok(caller);
+        }
+        let mut dial = self.join_dial(&lane, &shard, address);
+        let done = dial.wait_for(Option::is_some);
+        let done = match deadline {
+            None => done.await,
+            Some(at) => tokio::time::timeout_at(at.into(), done).await.map_err(|_| {
+                Error::new(Reason::TimeoutCall, format!("the deadline passed while connecting to {}", self.address))
+            })?,
+        };
+        match done.as_deref() {
+            Ok(Some(result)) => result.clone(),
+            _ => Err(Error::new(Reason::ClosedLocal, format!("the dial to {} was abandoned", self.address))),
+        }
+    }
+
+    /// The lane to use now; a shard that comes for the first time gets its own.
+    fn lane(&self, shard: &Shard) -> Arc<Lane> {
+        let id = shard.id();
+        let of_shard = |lanes: &[Arc<Lane>]| -> Vec<Arc<Lane>> {
+            lanes.iter().filter(|lane| lane.shard == id).cloned().collect()
+        };
+        let mut own = of_shard(&self.lanes.load());
+        if own.is_empty() {
+            let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lanes = (**self.lanes.load()).clone();
+            own = of_shard(&lanes);
+            if own.is_empty() {
+                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(id))).collect();
+                lanes.extend(own.iter().cloned());
+                self.lanes.store(Arc::new(lanes));
+            }
+        }
+        own.swap_remove(self.next.fetch_add(1, Ordering::Relaxed) % own.len())
+    }
+
+    /// Joins the dial that is under way, or begins one.
+    fn join_dial(self: &Arc<Self>, lane: &Arc<Lane>, shard: &Shard, address: &Address) -> watch::Receiver<Dialled> {
+        let mut current = lane.dial.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dial) = &*current {
+            let over = dial.borrow().as_ref().is_some_and(|done| match done {
+                Ok(caller) => !caller.is_usable(),
+                Err(_) => true,
+            });
+            if !over && dial.has_changed().is_ok() {
+                return dial.clone();
+            }
+        }
+        let (sender, receiver) = watch::channel(None);
+        *current = Some(receiver.clone());
+        let (endpoint, lane, address, shard_of) = (self.clone(), lane.clone(), address.clone(), shard.clone());
+        shard.spawn(async move {
+            let result = endpoint.dialer.dial(&address, &shard_of).await;
+            let now = Instant::now();
+            {
+                let mut backoff = endpoint.backoff.lock().unwrap_or_else(PoisonError::into_inner);
+                match &result {
+                    Ok(_) => backoff.succeeded(),
+                    Err(_) => backoff.failed(now),
+                }
+            }
+            let result = result
+                .inspect(|caller| lane.live.store(Some(caller.clone())))
+                .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
+            if endpoint.dialer.is_closed()
+                && let Ok(caller) = &result
+            {
+                caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
+            }
+            sender.send_replace(Some(result));
+        });
+        receiver
+    }
+
+    /// Every connection that is open.
+    pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
+        self.lanes.load().iter().filter_map(|lane| lane.live.load_full()).filter(|c| c.link.is_open()).collect()
+    }
+}
+
+impl Drop for Endpoint {
+    /// A server that left discovery: its calls may finish, then its connections end.
+    fn drop(&mut self) {
+        for caller in self.connections() {
+            caller.drain();
+        }
+    }
+}

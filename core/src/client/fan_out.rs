@@ -1,0 +1,119 @@
+//! Calls to every server of a service at once: broadcast, fork, inform.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rpcx_protocol::metadata::Metadata;
+
+use super::call::Answer;
+use super::options::{CallOptions, Plan};
+use super::routes::Selected;
+use super::service::Method;
+use crate::codec::Encode;
+use crate::connection::buffers;
+use crate::error::{Error, Reason, Result};
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
+
+enum One<'a> {
+    Running(Running<'a>),
+    Done(Option<Result<Answer>>),
+}
+
+/// One call for each server, under way side by side in the calling task. Dropping it cancels those that still run.
+pub(super) struct Answers<'a> {
+    calls: Vec<(Arc<str>, One<'a>)>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) async fn start<C, A>(method: &'a Method<C>, args: &'a A, options: &'a CallOptions) -> Result<Answers<'a>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
+        let client = &method.service.client;
+        client.check_open()?;
+        let serialize = method.serialize_type(options);
+        let deadline = Plan::new(client, options, Metadata::empty(), serialize, false).deadline;
+        let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
+        if endpoints.is_empty() {
+            return Err(Error::new(
+                Reason::NoServerEmpty,
+                format!("no server offers the service {}", method.service.name()),
+            ));
+        }
+        let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let address = endpoint.address.clone();
+            let call: Running<'a> = Box::pin(async move {
+                let inherited = options.inherited(client);
+                let metadata = inherited.as_ref().unwrap_or(&options.metadata);
+                let plan = Plan::new(client, options, metadata, serialize, false);
+                let target = method.target();
+                let mut frame = buffers::take_scratch();
+                let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
+                target.method.recorder.began();
+                let result = match target.encode(&mut frame, &plan, &payload, plan.now) {
+                    Ok(_) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
+                    Err(error) => Err(error),
+                };
+                let kind = result.as_ref().err().map(Error::kind);
+                target.method.recorder.ended(kind, plan.now.elapsed());
+                result.map_err(|error| error.with_attempts(1))
+            });
+            calls.push((address, One::Running(call)));
+        }
+        calls.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Answers { calls })
+    }
+
+    /// Polls every call that still runs; tells whether all are done.
+    fn poll_all(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut all = true;
+        for (_, one) in &mut self.calls {
+            if let One::Running(call) = one {
+                match call.as_mut().poll(cx) {
+                    Poll::Ready(result) => *one = One::Done(Some(result)),
+                    Poll::Pending => all = false,
+                }
+            }
+        }
+        all
+    }
+
+    /// What every server answered.
+    pub(super) async fn all(mut self) -> Vec<(Arc<str>, Result<Answer>)> {
+        poll_fn(|cx| if self.poll_all(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        let calls = std::mem::take(&mut self.calls).into_iter();
+        calls
+            .filter_map(|(address, one)| match one {
+                One::Done(Some(result)) => Some((address, result)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The first good answer; the last failure when there is none.
+    pub(super) async fn first_good(mut self) -> Result<Answer> {
+        let mut last = None;
+        poll_fn(|cx| {
+            let all = self.poll_all(cx);
+            for (_, one) in &mut self.calls {
+                if let One::Done(slot) = one
+                    && let Some(result) = slot.take()
+                {
+                    let good = result.is_ok();
+                    last = Some(result);
+                    if good {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if all { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        last.unwrap_or_else(|| Err(Error::new(Reason::NoServerEmpty, "no server offers the service")))
+    }
+}

@@ -1,0 +1,406 @@
+//! A service as its callers see it: typed calls over the one raw path.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rpcx_protocol::header::SerializeType;
+use rpcx_protocol::metadata::Metadata;
+
+use super::call::{Answer, PayloadFn, Target, zero_value};
+use super::core::ClientCore;
+use super::fan_out;
+use super::options::{CallOptions, NO_OPTIONS, Plan};
+use super::routes::{MethodInfo, Routes};
+use crate::codec::{CodecSet, Decode, Encode, Protobuf, Raw, Serde};
+use crate::connection::buffers;
+use crate::error::{Delivery, Error, Reason, Result};
+use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
+
+/// A reply with what came beside it.
+#[derive(Clone, Debug)]
+pub struct Response<R> {
+    /// The decoded reply.
+    pub value: R,
+    /// The response metadata.
+    pub metadata: Metadata,
+    /// The address of the server that answered, as in the discovery.
+    pub server: Arc<str>,
+    /// How many attempts it took, failed dials included.
+    pub attempts: u32,
+}
+
+/// A service of a client; what Go calls an XClient. Cheap to clone, to be kept and shared.
+///
+/// `C` says which formats arguments and replies have: [`Serde`] (MessagePack and JSON) unless chosen with
+/// [`protobuf`](Service::protobuf), [`raw`](Service::raw) or [`codecs`](Service::codecs).
+///
+/// ```no_run
+/// # async fn example() -> rpcx::Result<()> {
+/// use rpcx::Client;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Args { a: i64, b: i64 }
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Product { c: i64 }
+///
+/// let client = Client::new("tcp@127.0.0.1:8972")?;
+/// let product: Product = client.service("Arith")?.call("Mul", &Args { a: 6, b: 7 }).await?;
+/// assert_eq!(product.c, 42);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Service<C = Serde> {
+    pub(super) client: Arc<ClientCore>,
+    pub(super) routes: Arc<Routes>,
+    marker: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for Service<C> {
+    fn clone(&self) -> Self {
+        Service { client: self.client.clone(), routes: self.routes.clone(), marker: PhantomData }
+    }
+}
+
+impl<C: CodecSet> Service<C> {
+    pub(super) fn new(client: Arc<ClientCore>, routes: Arc<Routes>) -> Service<C> {
+        Service { client, routes, marker: PhantomData }
+    }
+
+    /// The same service with other formats.
+    pub fn codecs<D: CodecSet>(&self) -> Service<D> {
+        Service::new(self.client.clone(), self.routes.clone())
+    }
+
+    /// The same service with Protocol Buffers messages as arguments and replies.
+    pub fn protobuf(&self) -> Service<Protobuf> {
+        self.codecs()
+    }
+
+    /// The same service with bytes as arguments and replies.
+    pub fn raw(&self) -> Service<Raw> {
+        self.codecs()
+    }
+
+    /// The service path.
+    pub fn name(&self) -> &str {
+        self.routes.service()
+    }
+
+    /// A method to be called often: its name is looked up once.
+    ///
+    /// # Errors
+    /// `config` for an empty name.
+    pub fn method(&self, name: &str) -> Result<Method<C>> {
+        Ok(Method { service: self.clone(), info: self.routes.method(&self.client, name)? })
+    }
+
+    /// Calls a method and waits for its reply.
+    ///
+    /// Dropping the future cancels the call. Cancelled, timed out or failed: the error's [`delivery`](Error::delivery) says
+    /// whether the handler may have run.
+    ///
+    /// # Errors
+    /// Every kind of ERRORS.md.
+    pub async fn call<A, R>(&self, method: &str, args: &A) -> Result<R>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        self.method(method)?.call(args).await
+    }
+
+    /// [`call`](Self::call) with options, and with everything that came beside the reply.
+    pub async fn call_with<A, R>(&self, method: &str, args: &A, options: &CallOptions) -> Result<Response<R>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        self.method(method)?.call_with(args, options).await
+    }
+
+    /// Sends a request that is never answered. Returns when it is handed to the connection.
+    ///
+    /// # Errors
+    /// What keeps it from being sent; never what became of it.
+    pub async fn oneway<A>(&self, method: &str, args: &A, options: &CallOptions) -> Result<()>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
+        self.method(method)?.oneway(args, options).await
+    }
+
+    /// Sends a request that is never answered, without waiting even for a connection: one that is not there yet is made in
+    /// the background, and a failure to make it is only logged.
+    ///
+    /// # Errors
+    /// Arguments that cannot be encoded, or no server to send to.
+    pub fn oneshot<A>(&self, method: &str, args: &A, options: &CallOptions) -> Result<()>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
+        let method = self.method(method)?;
+        let serialize = method.serialize_type(options);
+        let mut payload = Vec::new();
+        C::encode(serialize, args, &mut payload).map_err(|error| {
+            Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
+        })?;
+        let options = options.clone().serialize_type(serialize);
+        let shard = crate::shard::Shard::current()?;
+        let method: Method<AnyBytes> = Method { service: self.codecs(), info: method.info };
+        shard.spawn(async move {
+            if let Err(error) = method.oneway(&payload[..], &options).await {
+                tracing::warn!(target: "rpcx::client", method = &*method.info.name, %error, "a oneshot request was not sent");
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Payload bytes under every serialize type: what the raw path and the interceptors move.
+pub struct AnyBytes;
+
+impl CodecSet for AnyBytes {
+    const DEFAULT: SerializeType = SerializeType::RAW;
+
+    fn supports(_serialize: SerializeType) -> bool {
+        true
+    }
+}
+
+impl Encode<[u8]> for AnyBytes {
+    fn encode(_t: SerializeType, value: &[u8], out: &mut Vec<u8>) -> Result<(), crate::codec::CodecError> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+}
+
+impl Decode<Bytes> for AnyBytes {
+    fn decode(_t: SerializeType, payload: &Bytes) -> Result<Bytes, crate::codec::CodecError> {
+        Ok(payload.clone())
+    }
+}
+
+/// One method of a service, looked up once.
+pub struct Method<C = Serde> {
+    pub(super) service: Service<C>,
+    pub(super) info: Arc<MethodInfo>,
+}
+
+impl<C> Clone for Method<C> {
+    fn clone(&self) -> Self {
+        Method { service: self.service.clone(), info: self.info.clone() }
+    }
+}
+
+impl<C: CodecSet> Method<C> {
+    /// The method's name.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    pub(super) fn target(&self) -> Target<'_> {
+        Target { client: &self.service.client, routes: &self.service.routes, method: &self.info }
+    }
+
+    pub(super) fn serialize_type(&self, options: &CallOptions) -> SerializeType {
+        options.format(&self.service.client, C::DEFAULT, C::supports)
+    }
+
+    /// See [`Service::call`].
+    pub async fn call<A, R>(&self, args: &A) -> Result<R>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        let client = &*self.service.client;
+        if !client.interceptors.is_empty() {
+            return Ok(self.call_with(args, &NO_OPTIONS).await?.value);
+        }
+        client.check_open()?;
+        let serialize = self.serialize_type(&NO_OPTIONS);
+        let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
+        let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
+        decode_payload::<C, R>(answer.frame.header().serialize(), answer.payload)
+            .map_err(|error| error.with_server(answer.server).with_attempts(answer.attempts))
+    }
+
+    /// See [`Service::call_with`].
+    pub async fn call_with<A, R>(&self, args: &A, options: &CallOptions) -> Result<Response<R>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        self.service.client.check_open()?;
+        let inherited = options.inherited(&self.service.client);
+        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
+        let serialize = self.serialize_type(options);
+        let plan = Plan::new(&self.service.client, options, metadata, serialize, false);
+        let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
+        if self.service.client.interceptors.is_empty() {
+            let answer = self.target().run(&plan, &payload).await?;
+            return decode_answer::<C, R>(answer);
+        }
+        let reply = self.through_chain(&plan, &payload).await?;
+        decode_reply::<C, R>(serialize, reply)
+    }
+
+    /// See [`Service::oneway`].
+    pub async fn oneway<A>(&self, args: &A, options: &CallOptions) -> Result<()>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
+        self.service.client.check_open()?;
+        let inherited = options.inherited(&self.service.client);
+        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
+        let serialize = self.serialize_type(options);
+        let plan = Plan::new(&self.service.client, options, metadata, serialize, true);
+        let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
+        if self.service.client.interceptors.is_empty() {
+            return self.target().send(&plan, &payload).await;
+        }
+        self.through_chain(&plan, &payload).await.map(drop)
+    }
+
+    /// Calls every server of the service; all must succeed. The first reply is returned.
+    ///
+    /// # Errors
+    /// The first failure, once every server has answered or failed.
+    pub async fn broadcast<A, R>(&self, args: &A, options: &CallOptions) -> Result<Response<R>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        let mut first = None;
+        for (_, result) in self.inform(args, options).await? {
+            let response = result?;
+            first.get_or_insert(response);
+        }
+        first.ok_or_else(|| Error::new(Reason::NoServerEmpty, "no server offers the service"))
+    }
+
+    /// Calls every server of the service; the first success wins and cancels the others.
+    ///
+    /// # Errors
+    /// The last failure when all failed.
+    pub async fn fork<A, R>(&self, args: &A, options: &CallOptions) -> Result<Response<R>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
+        let answer = answers.first_good().await?;
+        decode_answer::<C, R>(answer)
+    }
+
+    /// Calls every server of the service and returns what each of them answered, sorted by address.
+    ///
+    /// # Errors
+    /// `no_server` when there is none.
+    pub async fn inform<A, R>(
+        &self,
+        args: &A,
+        options: &CallOptions,
+    ) -> Result<Vec<(Arc<str>, Result<Response<R>>)>>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A> + Decode<R>,
+    {
+        let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
+        let answers = answers.all().await;
+        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(decode_answer::<C, R>))).collect())
+    }
+
+    async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
+        let mut bytes = Vec::new();
+        payload(&mut bytes).map_err(|error| {
+            Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
+        })?;
+        let mut call = Call {
+            service: self.service.name().to_owned(),
+            method: self.name().to_owned(),
+            metadata: plan.metadata.clone(),
+            payload: Bytes::from(bytes),
+            serialize_type: plan.serialize_type,
+            deadline: plan.deadline,
+            peer: String::new(),
+            oneway: plan.oneway,
+        };
+        let end = Send { target: self.target(), plan };
+        Next::new(&self.service.client.interceptors, &end).run(&mut call).await
+    }
+}
+
+/// The inner end of a client's chain: the call with its retries.
+struct Send<'a> {
+    target: Target<'a>,
+    plan: &'a Plan<'a>,
+}
+
+impl ChainEnd for Send<'_> {
+    fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            let plan = self.plan.with_call(call);
+            let payload = |out: &mut Vec<u8>| {
+                out.extend_from_slice(&call.payload);
+                Ok(())
+            };
+            if call.oneway {
+                self.target.send(&plan, &payload).await?;
+                return Ok(Reply::default());
+            }
+            let answer = self.target.run(&plan, &payload).await?;
+            Ok(Reply { metadata: answer.frame.metadata(), payload: answer.payload })
+        })
+    }
+}
+
+pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<R>> {
+    // The answer's own serialize type counts, as in Go.
+    let serialize = answer.frame.header().serialize();
+    let value = decode_payload::<C, R>(serialize, answer.payload)
+        .map_err(|error| error.with_server(answer.server.clone()).with_attempts(answer.attempts))?;
+    Ok(Response { value, metadata: answer.frame.metadata(), server: answer.server, attempts: answer.attempts })
+}
+
+fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
+    let value = decode_payload::<C, R>(serialize, reply.payload)?;
+    Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
+}
+
+fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
+    let payload = if payload.is_empty() { Bytes::from_static(zero_value(serialize)) } else { payload };
+    C::decode(serialize, &payload).map_err(|error| {
+        Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
+            .with_delivery(Delivery::Answered)
+    })
+}
+
+impl Target<'_> {
+    /// Sends a request that is never answered.
+    pub(super) async fn send(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<()> {
+        let now = plan.now;
+        let mut frame = buffers::take_scratch();
+        let endpoint = match self.encode(&mut frame, plan, payload, now) {
+            Ok(start) => self.select(plan, &frame[start..], &[], now).await,
+            Err(error) => Err(error),
+        };
+        let sent = match endpoint {
+            Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
+                Ok(caller) => caller.send_oneway(frame),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        self.method.recorder.began();
+        self.method.recorder.ended(sent.as_ref().err().map(Error::kind), now.elapsed());
+        sent
+    }
+}

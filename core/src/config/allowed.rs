@@ -1,0 +1,75 @@
+//! What an option's value may be: the check and its text for documents and errors.
+
+use super::value::OptionValue;
+use std::time::Duration;
+
+/// The values that one option allows.
+pub(crate) struct Allowed<T> {
+    /// As a reader needs it: `1ms to 10m`.
+    pub(crate) text: String,
+    pub(crate) test: Box<dyn Fn(&T) -> bool>,
+}
+
+/// Every value of the type.
+pub(crate) fn any<T: OptionValue>() -> Allowed<T> {
+    Allowed { text: T::choices().join(", "), test: Box::new(|_| true) }
+}
+
+/// From `min` to `max`, both included.
+pub(crate) fn between<T: OptionValue + PartialOrd + 'static>(min: T, max: T) -> Allowed<T> {
+    Allowed {
+        text: format!("{} to {}", min.value(), max.value()),
+        test: Box::new(move |value| min <= *value && *value <= max),
+    }
+}
+
+/// Zero, which turns the thing off, or from `min` to `max`.
+pub(crate) fn off_or<T: OptionValue + PartialOrd + Default + 'static>(min: T, max: T) -> Allowed<T> {
+    let inner = between(min, max);
+    Allowed {
+        text: format!("0 (off) or {}", inner.text),
+        test: Box::new(move |value| *value == T::default() || (inner.test)(value)),
+    }
+}
+
+/// Unset, or what the inner one allows.
+pub(crate) fn unset_or<T: 'static>(inner: Allowed<T>) -> Allowed<Option<T>> {
+    Allowed { text: inner.text, test: Box::new(move |value| value.as_ref().is_none_or(|value| (inner.test)(value))) }
+}
+
+/// Metadata keys of the user's own.
+pub(crate) fn user_keys() -> Allowed<Vec<String>> {
+    Allowed {
+        text: "keys that do not begin with `__`".to_owned(),
+        test: Box::new(|keys| keys.iter().all(|key| !key.is_empty() && !key.starts_with("__"))),
+    }
+}
+
+/// Some text.
+pub(crate) fn not_empty() -> Allowed<String> {
+    Allowed { text: "not empty".to_owned(), test: Box::new(|text| !text.is_empty()) }
+}
+
+pub(crate) const fn us(n: u64) -> Duration {
+    Duration::from_micros(n)
+}
+
+pub(crate) const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) const fn hours(n: u64) -> Duration {
+    Duration::from_secs(n * 3600)
+}
+
+pub(crate) const fn kib(n: usize) -> usize {
+    n << 10
+}
+
+pub(crate) const fn mib(n: usize) -> usize {
+    n << 20
+}

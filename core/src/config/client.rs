@@ -1,0 +1,151 @@
+//! The table of client options.
+
+use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, user_keys};
+use super::choice::{FailMode, PushOverflow, SelectMode};
+use super::secret::Secret;
+use super::table::conflict;
+use crate::error::Result;
+use rpcx_protocol::{CompressType, SerializeType};
+use std::path::PathBuf;
+use std::time::Duration;
+
+options! {
+    /// What a client does unless a call says otherwise. Cheap to make; the client keeps its own copy.
+    ///
+    /// A `usize` is a size in bytes. A duration of zero turns the thing off where the range allows it.
+    ClientOptions in Client {
+        /// Time for a whole call, all attempts included; 0: no deadline, only the connection's health ends the call.
+        timeout: Duration = secs(30), off_or(ms(1), hours(8760)), Live;
+        /// Time to open one connection, name look-up and TLS handshake included.
+        connect_timeout: Duration = secs(1), between(ms(1), secs(600)), Start;
+        /// How arguments and replies are encoded.
+        serialize_type: SerializeType = SerializeType::MSGPACK, any(), Live;
+        /// How payloads above `compress_min_size` are compressed.
+        compress_type: CompressType = CompressType::NONE, any(), Live;
+        /// Payloads of at most this size are sent plain; Go's rpcx has the same threshold.
+        compress_min_size: usize = kib(1), between(0, mib(4095)), Live;
+        /// Whether MessagePack integers keep the width of their type, as Go writes them, instead of the shortest form.
+        msgpack_keep_widths: bool = false, any(), Live;
+        /// What to do when an attempt fails.
+        fail_mode: FailMode = FailMode::Failover, any(), Live;
+        /// How the server of a call is selected.
+        select_mode: SelectMode = SelectMode::RoundRobin, any(), Start;
+        /// Attempts after the first.
+        retries: u32 = 3, between(0, 100), Live;
+        /// First step of the jittered exponential wait before another attempt. A move to another server after an attempt
+        /// that was not sent does not wait.
+        retry_interval: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
+        /// Whether calls that may have run are tried again though they are not `idempotent`, as Go's rpcx does. A handler may
+        /// then run more than once for one call.
+        retry_maybe_run: bool = false, any(), Live;
+        /// How long fail mode `failbackup` waits for the first server before it asks a second.
+        backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
+        /// Whether running a handler twice does no harm, so that a call that may have run is tried again.
+        idempotent: bool = false, any(), Live;
+        /// Token for the servers' authenticator, sent with every call.
+        auth: Option<Secret> = None, any(), Live;
+        /// Only nodes whose metadata names this group are used.
+        group: Option<String> = None, unset_or(not_empty()), Start;
+        /// Degrees north, for select mode `closest`.
+        latitude: Option<f64> = None, unset_or(between(-90.0, 90.0)), Start;
+        /// Degrees east, for select mode `closest`.
+        longitude: Option<f64> = None, unset_or(between(-180.0, 180.0)), Start;
+        /// Whether the selected server is kept until it fails.
+        sticky: bool = false, any(), Start;
+        /// Connections to each server.
+        connections: u32 = 1, between(1, 1024), Start;
+        /// After this time without a byte from the server it is asked for a sign of life; also the hello by which peers of
+        /// this library learn what the other can do. 0: neither, as with Go's rpcx.
+        heartbeat_interval: Duration = secs(15), off_or(ms(1), hours(24)), Start;
+        /// A connection on which nothing at all came for so long is closed.
+        heartbeat_timeout: Duration = secs(30), off_or(ms(1), hours(24)), Start;
+        /// With calls pending and nothing coming for so long, the server is asked for a sign of life; after as long again the
+        /// connection is replaced. Off when `heartbeat_interval` is 0.
+        stuck_timeout: Duration = secs(10), off_or(ms(1), hours(24)), Start;
+        /// A connection on which nothing is pending and nothing but heartbeats has moved for so long is closed.
+        idle_timeout: Duration = Duration::ZERO, off_or(ms(1), hours(8760)), Start;
+        /// A connection that takes no bytes for so long is closed.
+        write_timeout: Duration = secs(30), off_or(ms(1), hours(24)), Start;
+        /// Idle time after which TCP itself probes the peer.
+        tcp_keepalive: Duration = secs(60), off_or(secs(1), hours(9)), Start;
+        /// Whether TCP sends small packets at once.
+        tcp_nodelay: bool = true, any(), Start;
+        /// Largest frame, sent or received, without its 16-byte header.
+        max_message_size: usize = mib(64), between(256, mib(4095)), Start;
+        /// Largest payload after decompression; a small one can claim to be huge.
+        max_decompressed_size: usize = mib(64), between(1, mib(4095)), Start;
+        /// Largest metadata of one message, as encoded.
+        max_metadata_size: usize = kib(64), between(128, mib(4095)), Start;
+        /// Most metadata pairs of one message.
+        max_metadata_pairs: u32 = 128, between(1, 1_000_000), Start;
+        /// Most calls of one connection that wait for their answers; further ones fail with `overload`.
+        max_in_flight: u32 = 65_536, between(1, 16_777_216), Start;
+        /// Most requests of one connection that wait to be written. When the queue is full the oldest fail with `overload`.
+        max_queued_requests: u32 = 65_536, between(1, 16_777_216), Start;
+        /// Most bytes of one connection that wait to be written, with the same rule.
+        max_queued_bytes: usize = mib(64), between(kib(1), mib(4095)), Start;
+        /// A connection with more calls given up after sending and not yet answered is drained and replaced.
+        max_lingering: u32 = 4096, between(1, 16_777_216), Start;
+        /// Longest time that a server which could not be dialled stays out of selection: it begins at 1 s, doubles with each
+        /// failure, and ends with a success. 0: it stays in.
+        time_to_disallow: Duration = secs(60), off_or(ms(1), hours(24)), Start;
+        /// How long a call waits for the first answer of the discovery.
+        discovery_timeout: Duration = secs(5), between(ms(1), secs(600)), Start;
+        /// How long an empty list from a registry that has just come back is not believed.
+        empty_hold: Duration = secs(60), off_or(ms(1), hours(24)), Start;
+        /// Metadata keys that a call made inside a handler takes over from the handler's own call.
+        propagate_metadata: Vec<String> = ["traceparent", "tracestate", "baggage"].map(String::from).to_vec(), user_keys(), Live;
+        /// Most server pushes that wait to be read.
+        push_queue: u32 = 1024, between(1, 16_777_216), Start;
+        /// What happens to a push when that queue is full.
+        push_overflow: PushOverflow = PushOverflow::DropNewest, any(), Start;
+    }
+
+    /// Keeps retries from multiplying an overload: at most `min` plus `ratio` of the client's calls within `window`.
+    retry_budget: RetryBudgetOptions {
+        /// Retries that are always allowed within the window.
+        min: u32 = 10, between(0, 1_000_000), Start;
+        /// Retries allowed beyond that, as a share of the window's calls.
+        ratio: f64 = 0.2, between(0.0, 100.0), Start;
+        /// The time over which calls and retries are counted.
+        window: Duration = secs(10), between(secs(1), secs(600)), Start;
+    }
+
+    /// TLS to every server of a `tcp` or `unix` address. Setting any of the paths or the name turns it on.
+    tls: ClientTlsOptions {
+        /// Whether connections use TLS, with the system's authorities unless `tls.ca` names others.
+        enabled: bool = false, any(), Start;
+        /// PEM file with the authorities that server certificates must come from.
+        ca: Option<PathBuf> = None, any(), Start;
+        /// PEM file with the client's certificate chain, for servers that ask for one.
+        cert: Option<PathBuf> = None, any(), Start;
+        /// PEM file with the key of `tls.cert`.
+        key: Option<PathBuf> = None, any(), Start;
+        /// Name to ask for and to expect in the server's certificate; the address's host when unset.
+        server_name: Option<String> = None, unset_or(not_empty()), Start;
+    }
+}
+
+live_options!(ClientOptions);
+
+impl ClientOptions {
+    fn check_combinations(&self) -> Result<()> {
+        if self.latitude.is_some() != self.longitude.is_some() {
+            return Err(conflict("options `latitude` and `longitude` go together: set both or none"));
+        }
+        if self.select_mode == SelectMode::Closest && self.latitude.is_none() {
+            return Err(conflict("option `select_mode`: `closest` needs `latitude` and `longitude`"));
+        }
+        if self.tls.cert.is_some() != self.tls.key.is_some() {
+            return Err(conflict("options `tls.cert` and `tls.key` go together: set both or none"));
+        }
+        Ok(())
+    }
+}
+
+impl ClientTlsOptions {
+    /// Whether connections use TLS: asked for by `enabled` or by any of the others.
+    pub fn is_on(&self) -> bool {
+        self.enabled || self.ca.is_some() || self.cert.is_some() || self.key.is_some() || self.server_name.is_some()
+    }
+}

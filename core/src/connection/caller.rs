@@ -1,0 +1,494 @@
+//! The client's side of a connection: calls that wait, and what wakes them.
+//!
+//! A call is an [`Exchange`]: its first poll takes a slot, writes the frame and leaves its waker; the driver stores the answer
+//! in the slot and wakes it. The driver completes all answers of a batch under one lock and wakes afterwards.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use rpcx_protocol::encode::{Head, encode, set_seq};
+use rpcx_protocol::features::{Features, Side};
+use rpcx_protocol::frame::Frame;
+use rpcx_protocol::header::{Header, SerializeType};
+use rpcx_protocol::keys;
+use rpcx_protocol::metadata::Metadata;
+use rpcx_protocol::pending::{GaveUp, Pending};
+use rpcx_protocol::wheel::{Handle, Wheel};
+use tokio::sync::Notify;
+
+use super::buffers;
+use super::link::{Flush, Link};
+use crate::error::{Delivery, Error, Reason, Result};
+
+/// Takes messages that the server sends on its own.
+pub(crate) trait PushSink: Send + Sync {
+    /// Runs on the connection's task; must not block.
+    fn push(&self, link: &Link, frame: Frame);
+    /// Whether more may be read. If not, the link is kicked when there is room again.
+    fn admits(&self, link: &Arc<Link>) -> bool;
+}
+
+/// Limits and times of the calling side.
+#[derive(Clone, Debug)]
+pub(crate) struct CallerOptions {
+    pub(crate) max_in_flight: usize,
+    pub(crate) max_lingering: usize,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    /// Zero: neither heartbeats nor the hello are sent.
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) heartbeat_timeout: Duration,
+    pub(crate) stuck_timeout: Duration,
+}
+
+/// Why the driver ended a call; the caller adds what it knows about delivery.
+pub(crate) enum Failure {
+    /// The connection ended.
+    Lost(Error),
+    /// This call alone: its delivery state is final.
+    Own(Error),
+}
+
+struct Waiting {
+    waker: Option<Waker>,
+    timer: Option<Handle>,
+    expired: bool,
+}
+
+pub(super) struct Calls {
+    pending: Pending<Waiting, Result<Frame, Failure>>,
+    wheel: Wheel,
+    closed: Option<Error>,
+    /// When the driver's timer fires, in milliseconds of the link's clock.
+    pub(super) armed: u64,
+    pub(super) last_used: u64,
+    pub(super) pending_since: u64,
+}
+
+/// The calling half of one connection; shared by its driver and every call on it.
+pub(crate) struct Caller {
+    pub(crate) link: Arc<Link>,
+    calls: Mutex<Calls>,
+    /// What the peer said it understands; nothing for a Go server.
+    features: Mutex<Features>,
+    draining: AtomicBool,
+    idle: Notify,
+    pub(super) options: CallerOptions,
+    pub(super) pushes: Option<Arc<dyn PushSink>>,
+}
+
+impl Caller {
+    pub(crate) fn new(link: Arc<Link>, options: CallerOptions, pushes: Option<Arc<dyn PushSink>>) -> Caller {
+        Caller {
+            calls: Mutex::new(Calls {
+                pending: Pending::new(options.max_in_flight),
+                wheel: Wheel::new(),
+                closed: None,
+                armed: u64::MAX,
+                last_used: 0,
+                pending_since: 0,
+            }),
+            link,
+            features: Mutex::new(Features::NONE),
+            draining: AtomicBool::new(false),
+            idle: Notify::new(),
+            options,
+            pushes,
+        }
+    }
+
+    pub(super) fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// New calls may be started here.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.link.is_open() && !self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Calls that wait for an answer.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.calls().pending.len()
+    }
+
+    /// What the peer said it understands; nothing for a Go server.
+    pub(crate) fn features(&self) -> Features {
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn learn_features(&self, features: Features) {
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = features;
+    }
+
+    /// No new calls; the connection ends with its last one.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.close_if_drained();
+    }
+
+    fn close_if_drained(&self) {
+        if self.draining.load(Ordering::Relaxed) && self.calls().pending.is_empty() {
+            self.link.close_after_flush(Error::new(Reason::ClosedDrained, "the connection was drained"));
+        }
+    }
+
+    /// Waits until no call is pending.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// A heartbeat, for the first write and whenever the peer has been silent.
+    pub(super) fn heartbeat(&self, hello: bool) -> Vec<u8> {
+        let mut frame = Vec::with_capacity(96);
+        let seq = self.calls().pending.skip_seq();
+        let header = Header::request(SerializeType::MSGPACK, u64::from(seq)).with_heartbeat(true);
+        let words;
+        let extra: &[(&str, &str)] = if hello {
+            words = Features::ALL.render(Side::Client);
+            &[(keys::FEATURES, &words)]
+        } else {
+            &[]
+        };
+        let head = Head { header, service: b"", method: b"", metadata: &Metadata::new(), extra };
+        // What Go sends: the time as a MessagePack int64.
+        let mut payload = [0xd3, 0, 0, 0, 0, 0, 0, 0, 0];
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as i64);
+        payload[1..].copy_from_slice(&nanos.to_be_bytes());
+        encode(&mut frame, &head, &payload).expect("a heartbeat is small");
+        frame
+    }
+
+    /// Starts a call whose frame carries no sequence number yet. See [`Exchange`].
+    pub(crate) fn exchange(&self, frame: Vec<u8>, deadline: Option<Instant>, now: Instant) -> Exchange<'_> {
+        Exchange { caller: self, frame, deadline, now, state: State::Ready }
+    }
+
+    /// Sends requests that are never answered, all in `frames`.
+    pub(crate) fn send_oneway(&self, mut frame: Vec<u8>) -> Result<()> {
+        let (seq, alone) = {
+            let mut calls = self.calls();
+            if let Some(error) = &calls.closed {
+                return Err(error.clone().with_delivery(Delivery::NotSent));
+            }
+            calls.last_used = self.link.millis(Instant::now());
+            (calls.pending.skip_seq(), calls.pending.is_empty())
+        };
+        set_seq(&mut frame, u64::from(seq));
+        let sent = self.link.send(&mut frame, Some(seq), if alone { Flush::Now } else { Flush::Batch });
+        buffers::put_scratch(frame);
+        self.displaced(sent?.displaced);
+        Ok(())
+    }
+
+    /// Takes a slot. The waker is stored with it, so the answer can't be missed.
+    fn begin(&self, deadline: Option<Instant>, now: Instant, waker: &Waker) -> Result<Begun> {
+        let millis = self.link.millis(now);
+        let due = deadline.map(|at| self.link.millis_ceil(at));
+        let mut calls = self.calls();
+        if let Some(error) = &calls.closed {
+            return Err(error.clone().with_delivery(Delivery::NotSent));
+        }
+        let waiting = Waiting { waker: Some(waker.clone()), timer: None, expired: false };
+        let Ok(seq) = calls.pending.begin(waiting) else {
+            return Err(Error::new(
+                Reason::OverloadInFlight,
+                format!(
+                    "{} calls are in flight on the connection to {}",
+                    self.options.max_in_flight,
+                    self.link.info.remote
+                ),
+            ));
+        };
+        calls.last_used = millis;
+        // Answers that wait to be taken will be followed by new calls: whoever sends first of them is not alone.
+        let alone = calls.pending.in_use() - calls.pending.lingering() == 1;
+        if alone {
+            calls.pending_since = millis;
+        }
+        let mut early = false;
+        if let Some(due) = due {
+            let key = calls.wheel.schedule(seq, due);
+            early = due < calls.armed;
+            if let Some(waiting) = calls.pending.waiter_mut(seq) {
+                waiting.timer = Some(key);
+            }
+        }
+        Ok(Begun { seq, alone, early })
+    }
+
+    /// Ends calls that had to make room for newer ones.
+    fn displaced(&self, seqs: Vec<u32>) {
+        for seq in seqs {
+            let error = Error::new(
+                Reason::OverloadQueue,
+                format!("the queue of unsent requests to {} is full; the oldest made room", self.link.info.remote),
+            );
+            if let Some(waker) = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error))) {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Stores the outcome of a call; returns who is to be woken once the lock is released.
+    pub(super) fn settle(
+        &self,
+        calls: &mut Calls,
+        seq: u64,
+        outcome: Result<Frame, Failure>,
+    ) -> Option<Waker> {
+        let waiting = calls.pending.settle(seq, outcome)?;
+        if let Some(key) = waiting.timer {
+            calls.wheel.cancel(key);
+        }
+        waiting.waker
+    }
+
+    /// Wakes the calls whose deadline has passed; they decide themselves what became of their frame.
+    pub(super) fn expire(&self, now: u64, expired: &mut Vec<u32>, wakers: &mut Vec<Waker>) {
+        let mut calls = self.calls();
+        calls.wheel.expire(now, expired);
+        for seq in expired.drain(..) {
+            if let Some(waiting) = calls.pending.waiter_mut(seq) {
+                waiting.expired = true;
+                waiting.timer = None;
+                wakers.extend(waiting.waker.take());
+            }
+        }
+    }
+
+    pub(super) fn next_deadline(calls: &Calls, now: u64) -> Option<u64> {
+        calls.wheel.next_due(now)
+    }
+
+    /// Calls that wait, and how many slots wait for answers that nobody wants any more.
+    pub(super) fn load(calls: &Calls) -> (usize, usize) {
+        (calls.pending.len(), calls.pending.lingering())
+    }
+
+    /// The connection is over: every call fails with its reason.
+    pub(super) fn fail_all(&self, error: &Error) {
+        let mut wakers = Vec::new();
+        {
+            let mut calls = self.calls();
+            calls.closed = Some(error.clone());
+            // Whoever still waits finds its slot gone and takes the reason from `closed`.
+            for (_, waiting) in calls.pending.drain() {
+                wakers.extend(waiting.waker);
+            }
+            calls.wheel = Wheel::new();
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+        self.idle.notify_waiters();
+    }
+
+    /// Called by the driver after a batch, outside the lock.
+    pub(super) fn after_batch(&self, waiting: usize) {
+        if waiting == 0 {
+            self.idle.notify_waiters();
+            if self.draining.load(Ordering::Relaxed) {
+                self.close_if_drained();
+            }
+        }
+    }
+
+    /// The caller does not want the answer any more.
+    fn give_up(&self, seq: u32, start: u64) -> Option<Result<Frame, Failure>> {
+        let unsent = self.link.withdraw(start);
+        let (outcome, remaining) = {
+            let mut calls = self.calls();
+            let gave_up = calls.pending.give_up(seq, !unsent);
+            let outcome = match gave_up {
+                Some(GaveUp::Settled(outcome)) => Some(outcome),
+                Some(GaveUp::Waiting(waiting)) => {
+                    if let Some(timer) = waiting.timer {
+                        calls.wheel.cancel(timer);
+                    }
+                    None
+                }
+                None => calls.closed.clone().map(|error| Err(Failure::Lost(error))),
+            };
+            (outcome, calls.pending.len())
+        };
+        if outcome.is_none() && !unsent && self.link.is_open() && self.features().contains(Features::CANCEL) {
+            self.send_cancel(seq);
+        }
+        self.after_batch(remaining);
+        outcome
+    }
+
+    fn send_cancel(&self, seq: u32) {
+        let header = Header::request(SerializeType::RAW, u64::from(self.calls().pending.skip_seq())).with_oneway(true);
+        let head = Head {
+            header,
+            service: keys::INTERNAL_SERVICE.as_bytes(),
+            method: keys::CANCEL_METHOD.as_bytes(),
+            metadata: &Metadata::new(),
+            extra: &[],
+        };
+        let mut frame = buffers::take_scratch();
+        if encode(&mut frame, &head, &u64::from(seq).to_be_bytes()).is_ok() {
+            // A connection that has just ended has no handler left to cancel.
+            let _ = self.link.send(&mut frame, None, Flush::Batch);
+        }
+        buffers::put_scratch(frame);
+    }
+}
+
+struct Begun {
+    seq: u32,
+    alone: bool,
+    /// The deadline lies before the moment the driver would look.
+    early: bool,
+}
+
+enum State {
+    Ready,
+    Waiting { seq: u32, start: u64 },
+    Done,
+}
+
+/// One call on one connection, from the frame to its answer.
+///
+/// Dropping it cancels the call: a frame that still waits is withdrawn, the peer is told if it understands that, and the slot
+/// stays taken until the late answer has come.
+pub(crate) struct Exchange<'a> {
+    caller: &'a Caller,
+    frame: Vec<u8>,
+    deadline: Option<Instant>,
+    now: Instant,
+    state: State,
+}
+
+impl Exchange<'_> {
+    fn start(&mut self, waker: &Waker) -> Result<()> {
+        let mut frame = std::mem::take(&mut self.frame);
+        let begun = self.caller.begin(self.deadline, self.now, waker);
+        let Begun { seq, alone, early } = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                buffers::put_scratch(frame);
+                return Err(error);
+            }
+        };
+        set_seq(&mut frame, u64::from(seq));
+        let sent = self.caller.link.send(&mut frame, Some(seq), if alone { Flush::Now } else { Flush::Batch });
+        buffers::put_scratch(frame);
+        match sent {
+            Ok(sent) => {
+                self.state = State::Waiting { seq, start: sent.start };
+                self.caller.displaced(sent.displaced);
+                if early {
+                    self.caller.link.kick();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let mut calls = self.caller.calls();
+                if let Some(GaveUp::Waiting(Waiting { timer: Some(timer), .. })) = calls.pending.give_up(seq, false) {
+                    calls.wheel.cancel(timer);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What the driver stored, with what this side knows about delivery.
+    fn conclude(&mut self, start: u64, outcome: Result<Frame, Failure>) -> Result<Frame> {
+        self.state = State::Done;
+        outcome.map_err(|failure| match failure {
+            Failure::Own(error) => error,
+            Failure::Lost(error) => {
+                let sent = start < self.caller.link.written();
+                error.with_delivery(if sent { Delivery::MaybeRun } else { Delivery::NotSent })
+            }
+        })
+    }
+
+    /// The deadline has passed. An answer that came at the same moment wins.
+    fn expired(&mut self, seq: u32, start: u64) -> Result<Frame> {
+        let unsent = start >= self.caller.link.written();
+        if let Some(outcome) = self.caller.give_up(seq, start) {
+            return self.conclude(start, outcome);
+        }
+        self.state = State::Done;
+        let remote = &self.caller.link.info.remote;
+        Err(if unsent {
+            Error::new(Reason::TimeoutQueued, format!("the deadline passed before the request to {remote} was sent"))
+                .with_delivery(Delivery::NotSent)
+        } else {
+            Error::new(Reason::TimeoutCall, format!("no answer from {remote} before the deadline"))
+                .with_delivery(Delivery::MaybeRun)
+        })
+    }
+}
+
+impl Future for Exchange<'_> {
+    type Output = Result<Frame>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Frame>> {
+        let this = &mut *self;
+        match this.state {
+            State::Ready => match this.start(cx.waker()) {
+                Ok(()) => Poll::Pending,
+                Err(error) => {
+                    this.state = State::Done;
+                    Poll::Ready(Err(error))
+                }
+            },
+            State::Waiting { seq, start } => {
+                let mut calls = this.caller.calls();
+                if let Some(outcome) = calls.pending.take(seq) {
+                    drop(calls);
+                    return Poll::Ready(this.conclude(start, outcome));
+                }
+                match calls.pending.waiter_mut(seq) {
+                    Some(waiting) if waiting.expired => {
+                        drop(calls);
+                        Poll::Ready(this.expired(seq, start))
+                    }
+                    Some(waiting) => {
+                        match &mut waiting.waker {
+                            Some(waker) => waker.clone_from(cx.waker()),
+                            none => *none = Some(cx.waker().clone()),
+                        }
+                        Poll::Pending
+                    }
+                    None => {
+                        let error = calls.closed.clone().unwrap_or_else(|| {
+                            Error::new(Reason::InternalBug, "the call's slot is gone but the connection is open")
+                        });
+                        drop(calls);
+                        Poll::Ready(this.conclude(start, Err(Failure::Lost(error))))
+                    }
+                }
+            }
+            State::Done => panic!("an exchange was polled after its end"),
+        }
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        match self.state {
+            State::Waiting { seq, start } => {
+                self.caller.give_up(seq, start);
+            }
+            State::Ready => buffers::put_scratch(std::mem::take(&mut self.frame)),
+            State::Done => {}
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The client's role in a connection's driver: answers, pushes, heartbeats, deadlines.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use rpcx_protocol::decoder::{Decoded, Decoder};
+use rpcx_protocol::features::Features;
+use rpcx_protocol::frame::Frame;
+use rpcx_protocol::heartbeat::{Action, Heartbeat, HeartbeatConfig, Reason as Silence};
+use rpcx_protocol::keys;
+
+use super::caller::{Caller, Failure};
+use super::driver::{Flow, Role};
+use super::link::{Flush, Link};
+use crate::error::{Delivery, Error, Reason, Result};
+
+/// Wakers kept between batches.
+const KEPT_WAKERS: usize = 64;
+
+pub(crate) struct ClientRole {
+    caller: Arc<Caller>,
+    heartbeat: Heartbeat,
+    wakers: Vec<Waker>,
+    expired: Vec<u32>,
+    last_traffic: u64,
+}
+
+impl ClientRole {
+    pub(crate) fn new(caller: Arc<Caller>) -> ClientRole {
+        let options = &caller.options;
+        let millis = |duration: Duration| duration.as_millis() as u64;
+        let heartbeat = Heartbeat::new(HeartbeatConfig {
+            enabled: true,
+            interval: millis(options.heartbeat_interval),
+            timeout: millis(options.heartbeat_timeout),
+            stuck_timeout: millis(options.stuck_timeout),
+        }, 0);
+        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0 }
+    }
+
+    fn wake_all(&mut self) {
+        for waker in self.wakers.drain(..) {
+            waker.wake();
+        }
+        self.wakers.shrink_to(KEPT_WAKERS);
+    }
+
+    /// A request that the server made: a push, or a word of the connection itself.
+    fn on_push(&self, link: &Link, frame: Frame) {
+        if frame.service() == keys::INTERNAL_SERVICE.as_bytes() {
+            if frame.method() == keys::DRAIN_METHOD.as_bytes() {
+                self.caller.drain();
+            }
+            return;
+        }
+        if let Some(pushes) = &self.caller.pushes {
+            pushes.push(link, frame);
+        }
+    }
+
+    fn on_heartbeat(&self, frame: &Frame) {
+        // Go echoes our own words; only a server that knows them answers with `server:`.
+        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server)
+            && !features.is_empty() {
+            self.caller.learn_features(features);
+        }
+    }
+
+    fn idle_due(&self, last_used: u64, waiting: usize) -> Option<u64> {
+        let limit = self.caller.options.idle_timeout?;
+        (waiting == 0).then(|| last_used.max(self.last_traffic) + limit.as_millis() as u64)
+    }
+}
+
+impl Role for ClientRole {
+    fn on_data(&mut self, _cx: &mut Context<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow> {
+        let now = link.millis(now);
+        self.heartbeat.on_receive(now);
+        let caller = self.caller.clone();
+        let mut calls = caller.calls();
+        let result = loop {
+            match decoder.next() {
+                Ok(Some(Decoded::Frame(frame))) => {
+                    let header = frame.header();
+                    if header.is_heartbeat() {
+                        self.on_heartbeat(&frame);
+                    } else if header.is_push() {
+                        self.last_traffic = now;
+                        drop(calls);
+                        self.on_push(link, frame);
+                        let admits = caller.pushes.as_ref().is_none_or(|pushes| pushes.admits(link));
+                        calls = caller.calls();
+                        if !admits {
+                            break Ok(Flow::Stop);
+                        }
+                    } else {
+                        self.last_traffic = now;
+                        self.wakers.extend(caller.settle(&mut calls, header.seq, Ok(frame)));
+                    }
+                }
+                Ok(Some(Decoded::Refused(refused))) => {
+                    let error = super::refused_error(&refused, "answer").with_delivery(Delivery::Answered);
+                    self.wakers.extend(caller.settle(&mut calls, refused.header.seq, Err(Failure::Own(error))));
+                }
+                Ok(None) => break Ok(Flow::Read),
+                Err(error) => break Err(super::decode_error(error, link)),
+            }
+        };
+        let (waiting, lingering) = Caller::load(&calls);
+        drop(calls);
+        self.wake_all();
+        if lingering > caller.options.max_lingering {
+            caller.drain();
+        }
+        caller.after_batch(waiting);
+        result
+    }
+
+    fn on_time(&mut self, link: &Arc<Link>, now: u64) -> Result<()> {
+        self.caller.expire(now, &mut self.expired, &mut self.wakers);
+        self.wake_all();
+        let (waiting, since, last_used) = {
+            let calls = self.caller.calls();
+            (Caller::load(&calls).0, calls.pending_since, calls.last_used)
+        };
+        match self.heartbeat.poll(now, waiting > 0, since) {
+            Action::None => {}
+            Action::Send => {
+                let mut frame = self.caller.heartbeat(false);
+                link.send(&mut frame, None, Flush::Now)?;
+            }
+            Action::Close(silence) => {
+                let (reason, what) = match silence {
+                    Silence::HeartbeatTimeout => (Reason::ClosedHeartbeat, "heartbeat_timeout"),
+                    Silence::Stuck => (Reason::ClosedStuck, "twice stuck_timeout"),
+                };
+                return Err(Error::new(reason, format!("nothing came from {} for {what}", link.info.remote)));
+            }
+        }
+        if self.idle_due(last_used, waiting).is_some_and(|due| due <= now) {
+            return Err(Error::new(Reason::ClosedIdle, "the connection was not used for idle_timeout"));
+        }
+        Ok(())
+    }
+
+    fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
+        let mut calls = self.caller.calls();
+        let (waiting, _) = Caller::load(&calls);
+        let due = [
+            Caller::next_deadline(&calls, now),
+            self.heartbeat.next_due(now, waiting > 0),
+            self.idle_due(calls.last_used, waiting),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        calls.armed = due.unwrap_or(u64::MAX);
+        due
+    }
+
+    fn read_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    fn write_timeout(&self) -> Option<Duration> {
+        self.caller.options.write_timeout
+    }
+
+    fn on_close(&mut self, _link: &Arc<Link>, error: &Error) {
+        self.caller.fail_all(error);
+    }
+}

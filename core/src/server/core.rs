@@ -1,0 +1,106 @@
+//! What all connections of a server share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::pipeline::Authenticator;
+use super::session::{Session, SessionOptions};
+use super::table::Table;
+use super::worker::Workers;
+use crate::error::{Error, Reason, Result};
+use crate::interceptor::Interceptor;
+use crate::stats::ServerRecorder;
+
+pub(crate) struct ServerCore {
+    pub(crate) table: ArcSwap<Table>,
+    pub(crate) session_options: Arc<SessionOptions>,
+    pub(crate) workers: Arc<Workers>,
+    pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(super) auth_timeout: Duration,
+    pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(crate) recorder: Arc<ServerRecorder>,
+    /// Handlers that wait, of all connections.
+    pub(super) waiting: AtomicUsize,
+    pub(super) max_waiting: usize,
+    pub(super) max_connections: usize,
+    pub(super) draining: AtomicBool,
+    pub(super) sessions: Mutex<HashMap<u64, Arc<Session>>>,
+    /// Connections that are open or being opened.
+    pub(super) connections: AtomicUsize,
+    pub(super) pushes: AtomicU64,
+    /// A handler has ended or a client has left.
+    pub(super) changed: Notify,
+}
+
+impl ServerCore {
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Requests pass more than their handler.
+    pub(super) fn has_pipeline(&self) -> bool {
+        self.authenticator.is_some() || !self.interceptors.is_empty()
+    }
+
+    /// The limit on handlers of the whole server.
+    pub(super) fn check_load(&self) -> Result<()> {
+        if self.max_waiting != 0 && self.waiting.load(Ordering::Relaxed) >= self.max_waiting {
+            return Err(Error::new(
+                Reason::OverloadServer,
+                format!("max_server_in_flight: {} requests run on the server already", self.max_waiting),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A handler that waited has ended.
+    pub(super) fn one_less(&self) {
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_draining() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The number of the next message of the server's own; they count from 1, as Go's do.
+    pub(super) fn next_push(&self) -> u64 {
+        1 + self.pushes.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u64)
+    }
+
+    /// Counts a connection in, unless there are too many.
+    pub(super) fn enter(&self) -> bool {
+        let entered = self.connections.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+            (open < self.max_connections).then_some(open + 1)
+        });
+        entered.is_ok()
+    }
+
+    /// Counts a connection out that never became a session, or has ended.
+    pub(super) fn leave(&self) {
+        self.connections.fetch_sub(1, Ordering::AcqRel);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn joined(&self, session: &Arc<Session>) {
+        self.recorder.opened();
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session.link.id, session.clone());
+    }
+
+    /// A session has ended.
+    pub(super) fn left(&self, id: u64, error: &Error) {
+        self.recorder.closed();
+        tracing::debug!(target: "rpcx::server", connection = id, reason = %error, "a connection ended");
+        let session = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if session.is_some() {
+            self.leave();
+        }
+    }
+
+    /// All sessions that are open now.
+    pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}

@@ -1,0 +1,417 @@
+//! From a frame to a running handler: the server's role in a connection's driver.
+//!
+//! Every complete frame of a batch is looked at before the connection's task yields. A handler is polled once in place when its
+//! method has been quick so far; answers that are ready leave together at the end of the batch. A handler that waits
+//! moves to a task of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rpcx_protocol::compress::CompressError;
+use rpcx_protocol::decoder::{Decoded, Decoder, Refused};
+use rpcx_protocol::encode::echo_heartbeat;
+use rpcx_protocol::error_text;
+use rpcx_protocol::features::{Features, Side};
+use rpcx_protocol::frame::Frame;
+use rpcx_protocol::header::CompressType;
+use rpcx_protocol::keys;
+use rpcx_protocol::metadata::Metadata;
+
+use super::context::{Context, Inner};
+use super::handler::{BoxRunning, Handler};
+use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
+use super::session::Session;
+use super::table::{Entry, Found, Table};
+use super::{pipeline, task};
+use crate::connection::driver::{Flow, Role};
+use crate::connection::link::Link;
+use crate::connection::{buffers, decode_error, refused_error};
+use crate::error::{Error, Reason, Result};
+
+/// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
+const FLUSH_AFTER: Duration = Duration::from_micros(100);
+/// Ready answers of one batch leave at this size.
+const FLUSH_SIZE: usize = 256 * 1024;
+/// Calls between two looks at the clock.
+const CALLS_PER_LOOK: u32 = 8;
+
+/// The method that was called last on this connection; calls come in runs.
+struct Cached {
+    table: Arc<Table>,
+    entry: Arc<Entry>,
+    handler: Arc<dyn Handler>,
+}
+
+/// How long handlers take in place, with few looks at the clock.
+struct Pace {
+    looked: Instant,
+    batch: Instant,
+    calls: u32,
+    /// Calls that are timed one by one, to find which method is slow.
+    precise: u32,
+}
+
+pub(super) struct ServerRole {
+    session: Arc<Session>,
+    cached: Option<Cached>,
+    /// The context of the last call that was answered in place, to be used again.
+    spare: Option<Arc<Inner>>,
+    pace: Pace,
+    last_traffic: u64,
+}
+
+impl ServerRole {
+    pub(super) fn new(session: Arc<Session>) -> ServerRole {
+        let now = Instant::now();
+        ServerRole {
+            session,
+            cached: None,
+            spare: None,
+            pace: Pace { looked: now, batch: now, calls: 0, precise: 0 },
+            last_traffic: 0,
+        }
+    }
+
+    fn drain_decoder(&mut self, decoder: &mut Decoder, ready: &mut Vec<u8>, now: Instant) -> Result<Flow> {
+        loop {
+            let at_limit = self.session.waiting() >= self.session.options.max_in_flight;
+            if at_limit && !self.session.options.reject_overload {
+                self.session.stopped.store(true, Ordering::Release);
+                // A handler that ended just before the store saw no reason to wake us.
+                if self.session.waiting() >= self.session.options.max_in_flight {
+                    return Ok(Flow::Stop);
+                }
+                self.session.stopped.store(false, Ordering::Release);
+            }
+            match decoder.next().map_err(|error| decode_error(error, &self.session.link))? {
+                None => return Ok(Flow::Read),
+                Some(Decoded::Refused(refused)) => self.refuse(&refused, ready),
+                Some(Decoded::Frame(frame)) => self.on_frame(frame, at_limit, ready, now)?,
+            }
+            if ready.len() >= FLUSH_SIZE {
+                self.session.link.send_batch(ready)?;
+            }
+        }
+    }
+
+    fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
+        let error = refused_error(refused, "request");
+        let codes = self.session.peer_wants_codes();
+        put_error(ready, &refused.header, &refused.service, &refused.method, Metadata::empty(), &error, codes);
+    }
+
+    fn on_frame(&mut self, frame: Frame, at_limit: bool, ready: &mut Vec<u8>, now: Instant) -> Result<()> {
+        let header = *frame.header();
+        if header.is_heartbeat() {
+            return self.on_heartbeat(&frame, ready);
+        }
+        self.last_traffic = self.session.link.millis(now);
+        if header.is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes() {
+            if frame.method() == keys::CANCEL_METHOD.as_bytes()
+                && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
+            {
+                self.session.in_progress().cancel(u64::from_be_bytes(seq));
+            }
+            return Ok(());
+        }
+        let deadline = match remaining_millis(&frame) {
+            None => None,
+            Some(left) if left <= 0 => {
+                let text = "the request came when its deadline had passed";
+                self.answer_error(&frame, &Error::new(Reason::TimeoutServer, text), ready);
+                return Ok(());
+            }
+            Some(left) => now.checked_add(Duration::from_millis(left.unsigned_abs())),
+        };
+        if let Err(error) = self.may_run(at_limit) {
+            self.answer_error(&frame, &error, ready);
+            return Ok(());
+        }
+        let payload = match self.decompress(&frame) {
+            Ok(payload) => payload,
+            Err(error) => {
+                self.answer_error(&frame, &error, ready);
+                return Ok(());
+            }
+        };
+        let Some(found) = self.find(&frame, ready) else { return Ok(()) };
+        let result = if found.handler.supports(header.serialize()) {
+            let context = self.context(frame, payload, deadline);
+            self.run(&found, context, ready)
+        } else {
+            let text = error_text::codec_not_found(header.serialize());
+            self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
+            Ok(())
+        };
+        self.cached = Some(found);
+        result
+    }
+
+    /// Refusals that say nothing about the request itself.
+    fn may_run(&self, at_limit: bool) -> Result<()> {
+        let server = &self.session.server;
+        if server.is_draining() && self.session.peer_wants_codes() {
+            return Err(Error::new(Reason::ShuttingDownServer, "the server is shutting down"));
+        }
+        if at_limit {
+            return Err(Error::new(
+                Reason::OverloadInFlight,
+                format!("max_in_flight: {} requests of this connection run already", self.session.options.max_in_flight),
+            ));
+        }
+        server.check_load()
+    }
+
+    fn on_heartbeat(&self, frame: &Frame, ready: &mut Vec<u8>) -> Result<()> {
+        let words;
+        let mut replace = None;
+        if let Some(features) = frame.metadata_get(keys::FEATURES).and_then(Features::of_client) {
+            self.session.learn_features(features);
+            words = Features::ALL.render(Side::Server);
+            replace = Some((keys::FEATURES, words.as_str()));
+        }
+        echo_heartbeat(ready, frame, replace).map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
+    }
+
+    fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
+        self.session.server.recorder.refused(error.kind());
+        let codes = self.session.peer_wants_codes();
+        put_error(ready, frame.header(), frame.service(), frame.method(), Metadata::empty(), error, codes);
+    }
+
+    fn decompress(&self, frame: &Frame) -> Result<Bytes> {
+        let compress = frame.header().compress();
+        if compress == CompressType::NONE {
+            return Ok(frame.payload_bytes());
+        }
+        let options = &self.session.options;
+        let Some(compressor) = options.compressors.get(compress) else {
+            return Err(Error::new(Reason::UnsupportedCompress, error_text::compressor_not_found(compress)));
+        };
+        let mut plain = Vec::new();
+        match compressor.decompress(frame.payload(), &mut plain, options.max_decompressed_size) {
+            Ok(()) => Ok(Bytes::from(plain)),
+            Err(CompressError::TooLarge { limit }) => Err(Error::new(
+                Reason::LimitMaxDecompressedSize,
+                format!("the request's payload is larger than max_decompressed_size allows ({limit} bytes)"),
+            )),
+            Err(error) => Err(Error::new(
+                Reason::ProtocolCompress,
+                format!("the request's payload does not decompress as {compress}: {error}"),
+            )),
+        }
+    }
+
+    /// Looks the method up, first in the memory of the last call; the caller puts it back there.
+    fn find(&mut self, frame: &Frame, ready: &mut Vec<u8>) -> Option<Cached> {
+        let (service, method) = (frame.service(), frame.method());
+        let server = self.session.server.clone();
+        let table = server.table.load();
+        if let Some(cached) = self.cached.take_if(|cached| {
+            Arc::ptr_eq(&cached.table, &table) && *cached.entry.method == *method && *cached.entry.service == *service
+        }) {
+            return Some(cached);
+        }
+        let error = match table.find(service, method) {
+            Found::Entry(entry) => {
+                let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
+                return Some(Cached { table: table.clone(), entry: entry.clone(), handler });
+            }
+            Found::NoMethod => {
+                Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))
+            }
+            Found::NoService => {
+                Error::new(Reason::ServiceUnknownService, error_text::service_not_found(&frame.service_str()))
+            }
+        };
+        self.answer_error(frame, &error, ready);
+        None
+    }
+
+    /// The context of a new call, in the memory of the last one where that is free.
+    fn context(&mut self, frame: Frame, payload: Bytes, deadline: Option<Instant>) -> Context {
+        if let Some(mut spare) = self.spare.take()
+            && let Some(inner) = Arc::get_mut(&mut spare)
+        {
+            inner.frame = frame;
+            inner.payload = payload;
+            inner.deadline = deadline;
+            return Context { inner: spare };
+        }
+        Context {
+            inner: Arc::new(Inner {
+                frame,
+                payload,
+                metadata: None,
+                session: self.session.clone(),
+                deadline,
+                response: Mutex::new(Metadata::new()),
+                token: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Keeps the memory of an answered call for the next one; what it refers to is let go at once.
+    fn keep(&mut self, mut call: Arc<Inner>) {
+        let Some(inner) = Arc::get_mut(&mut call) else { return };
+        inner.frame = Frame::default();
+        inner.payload = Bytes::new();
+        inner.metadata = None;
+        inner.token = OnceLock::new();
+        if let Ok(response) = inner.response.get_mut()
+            && !response.is_empty()
+        {
+            *response = Metadata::new();
+        }
+        self.spare = Some(call);
+    }
+
+    fn run(&mut self, found: &Cached, context: Context, ready: &mut Vec<u8>) -> Result<()> {
+        let Cached { entry, handler, .. } = found;
+        let call = context.inner.clone();
+        let start = ready.len();
+        let server = &self.session.server;
+        let began = catch_unwind(AssertUnwindSafe(|| {
+            if server.has_pipeline() {
+                pipeline::call(self.session.server.clone(), entry.clone(), context)
+            } else {
+                handler.call(context)
+            }
+        }));
+        let mut running = match began {
+            Ok(running) => running,
+            Err(panic) => {
+                let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
+                task::answer_panic(&call, entry, &*panic, &mut writer, start);
+                entry.recorder.finished(Answer::Error == writer.answer, self.pace.looked.elapsed());
+                return Ok(());
+            }
+        };
+        if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
+            return self.spawn(entry, running, call, ready);
+        }
+        let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
+        let mut noop = TaskContext::from_waker(Waker::noop());
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer)));
+        let done = match polled {
+            Ok(Poll::Ready(())) => true,
+            Ok(Poll::Pending) => false,
+            Err(panic) => {
+                task::answer_panic(&call, entry, &*panic, &mut writer, start);
+                true
+            }
+        };
+        let failed = writer.answer == Answer::Error;
+        self.pace_of(entry, ready)?;
+        if !done {
+            return self.spawn(entry, running, call, ready);
+        }
+        drop(running);
+        if self.session.server.has_pipeline() {
+            if !ready.is_empty() {
+                self.session.link.send_batch(ready)?;
+            }
+            self.session.end_if_refused();
+        }
+        entry.recorder.finished(failed, self.pace.looked.saturating_duration_since(self.pace.batch));
+        self.keep(call);
+        Ok(())
+    }
+
+    /// Looks at the clock now and then: a method that holds up its connection runs on tasks from now on, and answers that are
+    /// ready do not wait for a long batch.
+    fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<()> {
+        let pace = &mut self.pace;
+        pace.calls += 1;
+        if pace.precise == 0 && pace.calls < CALLS_PER_LOOK {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let each = now.saturating_duration_since(pace.looked) / pace.calls;
+        if each > self.session.options.inline_limit {
+            if pace.calls == 1 {
+                entry.slow.store(true, Ordering::Relaxed);
+            } else {
+                pace.precise = 2 * CALLS_PER_LOOK;
+            }
+        }
+        pace.precise = pace.precise.saturating_sub(1);
+        pace.looked = now;
+        pace.calls = 0;
+        if now.saturating_duration_since(pace.batch) > FLUSH_AFTER {
+            pace.batch = now;
+            self.session.link.send_batch(ready)?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, entry: &Arc<Entry>, running: BoxRunning, call: Arc<Inner>, ready: &mut Vec<u8>) -> Result<()> {
+        if !ready.is_empty() {
+            self.session.link.send_batch(ready)?;
+        }
+        task::spawn(self.session.clone(), entry.clone(), running, call);
+        Ok(())
+    }
+}
+
+/// The caller's remaining time, if it sent one; text that is no integer is ignored, as in Go.
+fn remaining_millis(frame: &Frame) -> Option<i64> {
+    if !frame.has_metadata() {
+        return None;
+    }
+    frame.metadata_get(keys::SERVER_TIMEOUT)?.parse().ok()
+}
+
+impl Role for ServerRole {
+    fn on_data(&mut self, _cx: &mut TaskContext<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow> {
+        self.session.stopped.store(false, Ordering::Release);
+        self.pace = Pace { looked: now, batch: now, calls: 0, precise: self.pace.precise };
+        let mut ready = buffers::take_scratch();
+        let flow = self.drain_decoder(decoder, &mut ready, now);
+        let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
+        buffers::put_scratch(ready);
+        sent?;
+        flow
+    }
+
+    fn on_time(&mut self, _link: &Arc<Link>, now: u64) -> Result<()> {
+        self.session.in_progress().expire(now);
+        if self.idle_due().is_some_and(|due| due <= now) {
+            return Err(Error::new(Reason::ClosedIdle, "nothing was asked on the connection for idle_timeout"));
+        }
+        Ok(())
+    }
+
+    fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
+        self.session.flushed();
+        let idle = self.idle_due();
+        let mut in_progress = self.session.in_progress();
+        let due = [in_progress.next_due(now), idle].into_iter().flatten().min();
+        in_progress.armed = due.unwrap_or(u64::MAX);
+        due
+    }
+
+    fn read_timeout(&self) -> Option<Duration> {
+        self.session.options.read_timeout
+    }
+
+    fn write_timeout(&self) -> Option<Duration> {
+        self.session.options.write_timeout
+    }
+
+    fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
+        self.session.in_progress().cancel_all();
+        self.session.server.left(link.id, error);
+    }
+}
+
+impl ServerRole {
+    fn idle_due(&self) -> Option<u64> {
+        let limit = self.session.options.idle_timeout?;
+        (self.session.waiting() == 0).then(|| self.last_traffic + limit.as_millis() as u64)
+    }
+}

@@ -1,0 +1,69 @@
+//! Which protocol a new connection speaks, told by its first bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+
+use crate::error::{Error, Reason, Result};
+use crate::interceptor::BoxFuture;
+use crate::transport::Io;
+
+/// What the first bytes of a connection say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// These bytes begin this protocol.
+    Yes,
+    /// They do not.
+    No,
+    /// More bytes are needed to tell.
+    More,
+}
+
+/// Another protocol on the server's ports, beside rpcx frames (which begin with `0x08`). Off unless added.
+///
+/// TLS comes first: a protocol sees what is inside. The bytes that were looked at are replayed to
+/// [`serve`](Protocol::serve).
+pub trait Protocol: Send + Sync + 'static {
+    /// Looks at the first bytes, at least one.
+    fn wants(&self, first_bytes: &[u8]) -> Wants;
+    /// Serves the connection to its end. Dropped when the server closes.
+    fn serve(&self, io: Io) -> BoxFuture<'static, ()>;
+}
+
+/// Bytes looked at before nobody wants a connection.
+const LOOK: usize = 64;
+
+/// Reads until one protocol wants the connection; `None` means rpcx.
+pub(super) async fn choose(
+    mut io: Io,
+    protocols: &[Arc<dyn Protocol>],
+    within: Duration,
+) -> Result<(Io, Option<Arc<dyn Protocol>>)> {
+    if protocols.is_empty() {
+        return Ok((io, None));
+    }
+    let mut seen = BytesMut::with_capacity(LOOK);
+    let look = async {
+        loop {
+            if io.reader.read_buf(&mut seen).await.map_err(crate::connection::link::io_error)? == 0 {
+                return Err(Error::new(Reason::ClosedRemote, "the client closed before it said anything"));
+            }
+            if seen[0] == rpcx_protocol::header::MAGIC {
+                return Ok(None);
+            }
+            let answers: Vec<Wants> = protocols.iter().map(|protocol| protocol.wants(&seen)).collect();
+            if let Some(at) = answers.iter().position(|answer| *answer == Wants::Yes) {
+                return Ok(Some(protocols[at].clone()));
+            }
+            if answers.iter().all(|answer| *answer == Wants::No) || seen.len() >= LOOK {
+                return Err(Error::new(Reason::ProtocolMagic, "no protocol of this port begins like that"));
+            }
+        }
+    };
+    let chosen = tokio::time::timeout(within, look).await.map_err(|_| {
+        Error::new(Reason::ClosedIdle, format!("the client said nothing within handshake_timeout ({within:?})"))
+    })??;
+    Ok((io.with_prefix(Bytes::from(seen)), chosen))
+}

@@ -1,0 +1,194 @@
+//! Answers become frames: in one buffer, behind those that are ready already.
+
+use std::sync::PoisonError;
+
+use rpcx_protocol::compress::{COMPRESS_THRESHOLD, Compressors};
+use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
+use rpcx_protocol::header::{CompressType, Header, Status};
+use rpcx_protocol::keys;
+use rpcx_protocol::metadata::Metadata;
+
+use super::context::Inner;
+use crate::codec::{CodecError, Encode};
+use crate::error::{Error, ErrorKind, Reason};
+
+/// What a handler answered, besides the bytes of a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Ok,
+    Error,
+}
+
+/// Where a handler's answer goes.
+pub(crate) enum ReplyTo<'a> {
+    /// A frame at the end of this buffer; nothing for a oneway call.
+    Frame(&'a mut Vec<u8>),
+    /// The interceptor chain, which wants to look at it first.
+    Chain(&'a mut Option<Result<Vec<u8>, Error>>),
+}
+
+/// Takes the result of a handler and encodes it as the request asked.
+pub(crate) struct ReplyWriter<'a> {
+    pub(super) to: ReplyTo<'a>,
+    pub(super) answer: Answer,
+}
+
+enum Failed {
+    Frame(EncodeError),
+    Codec(CodecError),
+}
+
+impl From<EncodeError> for Failed {
+    fn from(error: EncodeError) -> Failed {
+        Failed::Frame(error)
+    }
+}
+
+impl ReplyWriter<'_> {
+    /// Writes a typed result.
+    pub(super) fn typed<C: Encode<R>, R>(&mut self, call: &Inner, result: Result<R, Error>) {
+        let serialize = call.frame.header().serialize();
+        match result {
+            Ok(value) => self.success(call, |out| C::encode(serialize, &value, out)),
+            Err(error) => self.said(call, &error),
+        }
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn raw(&mut self, call: &Inner, result: Result<impl AsRef<[u8]>, Error>) {
+        match result {
+            Ok(bytes) => self.success(call, |out| {
+                out.extend_from_slice(bytes.as_ref());
+                Ok(())
+            }),
+            Err(error) => self.said(call, &error),
+        }
+    }
+
+    fn success(&mut self, call: &Inner, payload: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>) {
+        self.answer = Answer::Ok;
+        let out = match &mut self.to {
+            ReplyTo::Chain(slot) => {
+                let mut bytes = Vec::new();
+                let result = payload(&mut bytes).map(|()| bytes).map_err(encode_failed);
+                if result.is_err() {
+                    self.answer = Answer::Error;
+                }
+                **slot = Some(result);
+                return;
+            }
+            ReplyTo::Frame(_) if call.frame.header().is_oneway() => return,
+            ReplyTo::Frame(out) => out,
+        };
+        let metadata = call.response.lock().unwrap_or_else(PoisonError::into_inner);
+        let options = &call.session.options;
+        let head = Head {
+            header: Header::response_to(call.frame.header()),
+            service: call.frame.service(),
+            method: call.frame.method(),
+            metadata: &metadata,
+            extra: &[],
+        };
+        let written = encode_with(out, &head, |out| payload(out).map_err(Failed::Codec));
+        let error = match written {
+            Ok(encoded) => {
+                let wanted = call.frame.header().compress();
+                let len = encoded.end - encoded.payload_start;
+                if wanted != CompressType::NONE && len > COMPRESS_THRESHOLD {
+                    compress_last(out, encoded.start, encoded.payload_start, &head, wanted, &options.compressors);
+                }
+                if out.len() - encoded.start <= options.limits.max_message_size + 16 {
+                    return;
+                }
+                let size = out.len() - encoded.start;
+                out.truncate(encoded.start);
+                Error::new(
+                    Reason::LimitMaxMessageSize,
+                    format!("the answer has {size} bytes where max_message_size allows {}", options.limits.max_message_size),
+                )
+            }
+            Err(Failed::Codec(error)) => encode_failed(error),
+            Err(Failed::Frame(error)) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
+        };
+        drop(metadata);
+        self.failure(call, &error);
+    }
+
+    /// A handler's error is the service's own word, whatever its kind meant where it came from.
+    fn said(&mut self, call: &Inner, error: &Error) {
+        if error.reason() == Reason::OverloadWorkers {
+            return self.failure(call, error);
+        }
+        self.failure(call, &Error::new(Reason::ServiceError, error.message().to_owned()));
+    }
+
+    /// Writes an error of the server's own as Go's clients expect it.
+    pub(super) fn failure(&mut self, call: &Inner, error: &Error) {
+        self.answer = Answer::Error;
+        match &mut self.to {
+            ReplyTo::Chain(slot) => **slot = Some(Err(error.clone())),
+            ReplyTo::Frame(out) => {
+                let metadata = call.response.lock().unwrap_or_else(PoisonError::into_inner);
+                let codes = call.session.peer_wants_codes();
+                let header = call.frame.header();
+                put_error(out, header, call.frame.service(), call.frame.method(), &metadata, error, codes);
+            }
+        }
+    }
+}
+
+fn encode_failed(error: CodecError) -> Error {
+    Error::new(Reason::CodecEncode, format!("the answer could not be encoded: {error}"))
+}
+
+/// Replaces the payload of the last frame in `out` by its compressed form; an unknown type leaves it plain, as in Go.
+fn compress_last(
+    out: &mut Vec<u8>,
+    start: usize,
+    payload_start: usize,
+    head: &Head<'_>,
+    wanted: CompressType,
+    compressors: &Compressors,
+) {
+    let Some(compressor) = compressors.get(wanted) else { return };
+    let mut small = Vec::new();
+    if compressor.compress(&out[payload_start..], &mut small).is_err() {
+        return;
+    }
+    out.truncate(start);
+    let head = Head { header: head.header.with_compress(wanted), ..*head };
+    encode(out, &head, &small).expect("a smaller frame fits where a larger one did");
+}
+
+/// Appends an error response, unless the request is oneway. Its text is never empty: Go takes an empty one for success.
+pub(super) fn put_error(
+    out: &mut Vec<u8>,
+    request: &Header,
+    service: &[u8],
+    method: &[u8],
+    metadata: &Metadata,
+    error: &Error,
+    codes: bool,
+) {
+    if request.is_oneway() {
+        return;
+    }
+    let text = match error.message() {
+        "" => "unknown error",
+        text => text,
+    };
+    let code = error.code().to_string();
+    let mut extra = vec![(keys::ERROR, text)];
+    if codes && error.kind().travels() {
+        extra.push((keys::CODE, &code));
+        if matches!(error.kind(), ErrorKind::Overload | ErrorKind::ShuttingDown) {
+            extra.push((keys::NOT_RUN, "1"));
+        }
+    }
+    let header = Header::response_to(request).with_status(Status::ERROR);
+    let head = Head { header, service, method, metadata, extra: &extra };
+    if encode(out, &head, &[]).is_err() {
+        let head = Head { metadata: &Metadata::new(), extra: &[(keys::ERROR, "the answer's metadata is too large")], ..head };
+        encode(out, &head, &[]).expect("a bare error fits into a frame");
+    }
+}

@@ -1,0 +1,307 @@
+//! A server that runs: its listeners, its connections, its end.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::ServerBuilder;
+use super::core::ServerCore;
+use super::dispatch::ServerRole;
+use super::protocol::{Protocol, choose};
+use super::push::ConnectionHandle;
+use super::session::Session;
+use super::table::{Method, Service};
+use crate::config::ServerOptions;
+use crate::connection::LinkOptions;
+use crate::connection::link::QueueLimits;
+use crate::error::{Error, Reason, Result};
+use crate::shard::{Shard, ShardSet};
+use crate::stats::ServerStats;
+use crate::transport::{Address, Incoming, Listener};
+
+/// How long an accept loop waits after the system had no descriptor for one more connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What accept loops and the handle share.
+struct Shared {
+    core: Arc<ServerCore>,
+    protocols: Vec<Arc<dyn Protocol>>,
+    options: ServerOptions,
+    /// No new connections.
+    closing: CancellationToken,
+    /// Everything ends, foreign protocols too.
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A running server. Dropping the handle leaves it running; [`shutdown`](Server::shutdown) and [`close`](Server::close) end it.
+///
+/// Methods may be called from any thread.
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<Address>,
+    /// The threads it runs on, if they are its own.
+    shards: Mutex<Option<ShardSet>>,
+}
+
+impl Server {
+    /// Begins a new server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    pub(super) fn start(
+        core: Arc<ServerCore>,
+        listeners: Vec<Box<dyn Listener>>,
+        protocols: Vec<Arc<dyn Protocol>>,
+        options: ServerOptions,
+        shards: Vec<Shard>,
+        set: Option<ShardSet>,
+    ) -> Server {
+        let addresses = listeners.iter().map(|listener| listener.address()).collect();
+        let shared = Arc::new(Shared {
+            core,
+            protocols,
+            options,
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        for listener in listeners {
+            shards[0].spawn(shared.tasks.track_future(accept(shared.clone(), listener, shards.clone())));
+        }
+        Server { shared, addresses, shards: Mutex::new(set) }
+    }
+
+    /// Where it listens, in the order of the `bind` calls, with real ports.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// What it has counted so far.
+    pub fn stats(&self) -> ServerStats {
+        let core = &self.shared.core;
+        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed))
+    }
+
+    /// The clients that are connected now.
+    pub fn connections(&self) -> Vec<ConnectionHandle> {
+        self.shared.core.sessions().iter().map(ConnectionHandle::new).collect()
+    }
+
+    /// Adds a service while the server runs, or replaces the one of that name.
+    pub fn add_service<S: Service>(&self, name: &str, service: S) {
+        let methods: Vec<Method> = service.methods();
+        let core = &self.shared.core;
+        let recorders: Vec<_> = methods.iter().map(|method| core.recorder.method(name, method.name())).collect();
+        let mut fresh = Some((methods, recorders));
+        let mut next = (**core.table.load()).clone();
+        next.remove(name);
+        if let Some((methods, recorders)) = fresh.take() {
+            for (method, recorder) in methods.into_iter().zip(recorders) {
+                next.insert(name, method, recorder);
+            }
+        }
+        core.table.store(Arc::new(next));
+    }
+
+    /// Takes a service out; calls in progress go on. False when there is none of that name.
+    pub fn remove_service(&self, name: &str) -> bool {
+        let mut next = (**self.shared.core.table.load()).clone();
+        let removed = next.remove(name);
+        self.shared.core.table.store(Arc::new(next));
+        removed
+    }
+
+    /// The services that can be called.
+    pub fn services(&self) -> Vec<String> {
+        self.shared.core.table.load().services().collect()
+    }
+
+    /// Waits until the server has ended.
+    pub async fn wait(&self) {
+        self.shared.closed.cancelled().await;
+        self.shared.tasks.wait().await;
+    }
+
+    /// Ends the server without losing an accepted request: closes the listeners, tells clients to go elsewhere, finishes the
+    /// calls in progress, then closes the connections. Whatever still runs after `deadline` is cut off.
+    ///
+    /// Clients that cannot be told keep being served until they leave, or until `shutdown_linger` after the last call.
+    ///
+    /// # Errors
+    /// `timeout` when calls had to be cut off.
+    pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        let core = &self.shared.core;
+        core.draining.store(true, Ordering::Release);
+        self.shared.closing.cancel();
+        for session in core.sessions() {
+            session.send_drain();
+        }
+        let drained = tokio::time::timeout_at(until.into(), self.drained()).await.is_ok();
+        let cut = core.waiting.load(Ordering::Acquire);
+        for session in core.sessions() {
+            session.link.close_after_flush(Error::new(Reason::ShuttingDownServer, "the server has shut down"));
+        }
+        let left = async {
+            loop {
+                let changed = core.changed.notified();
+                if core.sessions().is_empty() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        // A client that takes no bytes does not hold the end up.
+        let _ = tokio::time::timeout_at(until.max(Instant::now() + Duration::from_millis(100)).into(), left).await;
+        self.finish().await;
+        if drained || cut == 0 {
+            return Ok(());
+        }
+        Err(Error::new(Reason::TimeoutServer, format!("{cut} calls were cut off by the shutdown's deadline")))
+    }
+
+    /// Waits until no call runs and the clients have left, or have been quiet for the linger time.
+    async fn drained(&self) {
+        let core = &self.shared.core;
+        loop {
+            let changed = core.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            if core.waiting.load(Ordering::Acquire) > 0 {
+                changed.await;
+                continue;
+            }
+            if core.connections.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            if tokio::time::timeout(self.shared.options.shutdown_linger, changed).await.is_err()
+                && core.waiting.load(Ordering::Acquire) == 0
+            {
+                return;
+            }
+        }
+    }
+
+    /// Ends the server at once; calls in progress are cancelled and get no answer. Idempotent, never blocks.
+    pub fn close(&self) {
+        self.shared.closing.cancel();
+        self.shared.core.draining.store(true, Ordering::Release);
+        for session in self.shared.core.sessions() {
+            session.link.close(Error::new(Reason::ClosedLocal, "the server was closed"));
+        }
+        self.shared.closed.cancel();
+        self.shared.tasks.close();
+        drop(self.take_shards());
+    }
+
+    async fn finish(&self) {
+        for session in self.shared.core.sessions() {
+            session.link.close(Error::new(Reason::ClosedLocal, "the server has shut down"));
+        }
+        self.shared.closed.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        if let Some(set) = self.take_shards() {
+            // Waiting for threads must not hold up the caller's own.
+            let _ = tokio::task::spawn_blocking(move || set.shutdown(Duration::from_secs(1))).await;
+        }
+    }
+
+    fn take_shards(&self) -> Option<ShardSet> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// Takes connections from one listener and deals them out to the shards.
+async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Vec<Shard>) {
+    let mut next = 0;
+    loop {
+        let incoming = tokio::select! {
+            biased;
+            () = shared.closing.cancelled() => return,
+            incoming = listener.accept() => incoming,
+        };
+        let incoming = match incoming {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                tracing::warn!(target: "rpcx::server", address = %listener.address(), %error, "accept failed");
+                shared.core.recorder.failed();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        if !shared.core.enter() {
+            shared.core.recorder.failed();
+            tracing::warn!(
+                target: "rpcx::server",
+                limit = shared.options.max_connections,
+                peer = incoming.remote(),
+                "limit.max_connections: a connection was refused"
+            );
+            continue;
+        }
+        let shard = shards[next % shards.len()].clone();
+        next = next.wrapping_add(1);
+        let task = open(shared.clone(), incoming, shard.clone());
+        shard.spawn(shared.tasks.track_future(task));
+    }
+}
+
+/// Does the handshake of one connection and starts its life.
+async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
+    let remote = incoming.remote().to_owned();
+    let within = shared.options.handshake_timeout;
+    let opened = tokio::select! {
+        () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
+        opened = async {
+            let io = tokio::time::timeout(within, incoming.open()).await.map_err(|_| {
+                Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({within:?})"))
+            })??;
+            choose(io, &shared.protocols, within).await
+        } => opened,
+    };
+    match opened {
+        Ok((io, None)) => {
+            let core = shared.core.clone();
+            let options = LinkOptions {
+                limits: core.session_options.limits,
+                queue: QueueLimits { frames: usize::MAX, bytes: shared.options.max_queued_bytes },
+                recorder: core.recorder.connection(),
+            };
+            crate::connection::start(io, options, &shard, |link| {
+                let session = Arc::new(Session::new(link.clone(), core.clone()));
+                core.joined(&session);
+                ServerRole::new(session)
+            });
+            if shared.closed.is_cancelled() {
+                // Closed between the handshake and here: nobody else would end it.
+                for session in shared.core.sessions() {
+                    session.link.close(Error::new(Reason::ClosedLocal, "the server was closed"));
+                }
+            }
+        }
+        Ok((io, Some(protocol))) => {
+            tokio::select! {
+                () = shared.closed.cancelled() => {}
+                () = protocol.serve(io) => {}
+            }
+            shared.core.leave();
+        }
+        Err(error) => {
+            shared.core.recorder.failed();
+            shared.core.leave();
+            tracing::debug!(target: "rpcx::server", peer = remote, %error, "a connection was not opened");
+        }
+    }
+}

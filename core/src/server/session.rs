@@ -1,0 +1,202 @@
+//! One client's connection as the server sees it: what its driver, its handlers and its pushes share.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rpcx_protocol::compress::Compressors;
+use rpcx_protocol::encode::{Head, encode};
+use rpcx_protocol::features::Features;
+use rpcx_protocol::header::{Header, SerializeType};
+use rpcx_protocol::keys;
+use rpcx_protocol::limits::Limits;
+use rpcx_protocol::metadata::Metadata;
+use tokio_util::sync::CancellationToken;
+
+use super::core::ServerCore;
+use super::in_progress::InProgress;
+use super::worker::Workers;
+use crate::connection::buffers;
+use crate::connection::link::{Flush, Link};
+use crate::error::{Error, Reason, Result};
+
+/// What every session of a server goes by.
+#[derive(Clone)]
+pub(crate) struct SessionOptions {
+    pub(crate) limits: Limits,
+    pub(crate) max_decompressed_size: usize,
+    pub(crate) compressors: Compressors,
+    pub(crate) max_in_flight: usize,
+    /// Beyond `max_in_flight`: answer with `overload` instead of reading no further.
+    pub(crate) reject_overload: bool,
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) cancel_grace: Duration,
+    pub(crate) inline_limit: Duration,
+    pub(crate) panic_text: bool,
+    pub(crate) max_pushes: usize,
+    pub(crate) push_to_unknown: bool,
+}
+
+pub(crate) struct Session {
+    pub(crate) link: Arc<Link>,
+    pub(crate) server: Arc<ServerCore>,
+    pub(super) options: Arc<SessionOptions>,
+    /// Unset: no hello has come, the peer is Go's or an older one.
+    features: OnceLock<Features>,
+    in_progress: Mutex<InProgress>,
+    waiting: AtomicUsize,
+    /// The driver reads nothing until a handler has ended.
+    pub(super) stopped: AtomicBool,
+    queued_pushes: AtomicUsize,
+    refused: OnceLock<Error>,
+}
+
+impl Session {
+    pub(super) fn new(link: Arc<Link>, server: Arc<ServerCore>) -> Session {
+        Session {
+            link,
+            options: server.session_options.clone(),
+            server,
+            features: OnceLock::new(),
+            in_progress: Mutex::new(InProgress::new()),
+            waiting: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            queued_pushes: AtomicUsize::new(0),
+            refused: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn in_progress(&self) -> MutexGuard<'_, InProgress> {
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn workers(&self) -> Arc<Workers> {
+        self.server.workers.clone()
+    }
+
+    /// What the client's hello listed; `None` before it, and for peers that send none.
+    pub(super) fn features(&self) -> Option<Features> {
+        self.features.get().copied()
+    }
+
+    pub(super) fn learn_features(&self, features: Features) {
+        // The first hello counts; a peer does not change what it is.
+        let _ = self.features.set(features);
+    }
+
+    /// The peer understands error codes.
+    pub(super) fn peer_wants_codes(&self) -> bool {
+        self.features().is_some_and(|features| features.contains(Features::CODE))
+    }
+
+    /// Handlers that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// A handler was moved to a task; returns its number.
+    pub(super) fn began(&self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.server.waiting.fetch_add(1, Ordering::AcqRel);
+        let mut in_progress = self.in_progress();
+        let id = in_progress.insert(seq, token, due);
+        let early = due.is_some_and(|due| due < in_progress.armed);
+        drop(in_progress);
+        if early {
+            self.link.kick();
+        }
+        id
+    }
+
+    /// A handler on a task has ended, with this answer to send.
+    pub(super) fn ended(&self, id: u32, frame: &mut Vec<u8>) {
+        let remaining = self.in_progress().remove(id);
+        if !frame.is_empty() {
+            let flush = if remaining == 0 { Flush::Now } else { Flush::Batch };
+            // A client that has left gets no answer.
+            let _ = self.link.send(frame, None, flush);
+        }
+        self.end_if_refused();
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.server.one_less();
+        if self.stopped.load(Ordering::Acquire) {
+            self.link.kick();
+        }
+    }
+
+    /// Sends a message of the server's own.
+    pub(crate) fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
+        let allowed = match self.features() {
+            Some(features) => features.contains(Features::PUSH),
+            None => self.options.push_to_unknown,
+        };
+        if !allowed {
+            return Err(Error::new(
+                Reason::UnsupportedFeature,
+                format!("the client at {} takes no pushes", self.link.info.remote),
+            ));
+        }
+        if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
+            if self.link.queued_bytes() > 0 {
+                return Err(Error::new(
+                    Reason::LimitMaxPushes,
+                    format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
+                ));
+            }
+            self.queued_pushes.store(0, Ordering::Relaxed);
+        }
+        let header = Header::request(SerializeType::RAW, self.server.next_push()).with_oneway(true);
+        let head = Head { header, service: service.as_bytes(), method: method.as_bytes(), metadata, extra: &[] };
+        let mut frame = buffers::take_scratch();
+        let result = encode(&mut frame, &head, payload)
+            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
+            .and_then(|()| {
+                self.options.limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
+                    Error::new(Reason::LimitMaxMessageSize, exceeded.to_string())
+                })?;
+                self.queued_pushes.fetch_add(1, Ordering::Relaxed);
+                self.link.send(&mut frame, None, Flush::Batch).map(drop)
+            });
+        buffers::put_scratch(frame);
+        result
+    }
+
+    /// A login was refused: once its answer is on the way the connection ends.
+    pub(super) fn refuse(&self, error: Error) {
+        // The first refusal ends the connection; later ones add nothing.
+        let _ = self.refused.set(error);
+    }
+
+    /// Ends the connection of a refused login, behind the answers that were handed to it.
+    pub(super) fn end_if_refused(&self) {
+        if let Some(error) = self.refused.get() {
+            self.link.close_after_flush(error.clone());
+        }
+    }
+
+    /// Everything queued has left: pushes may queue again.
+    pub(super) fn flushed(&self) {
+        self.queued_pushes.store(0, Ordering::Relaxed);
+    }
+
+    /// Asks a client that understands it to take its calls elsewhere.
+    pub(crate) fn send_drain(&self) {
+        if !self.features().is_some_and(|features| features.contains(Features::DRAIN)) {
+            return;
+        }
+        let header = Header::request(SerializeType::RAW, self.server.next_push()).with_oneway(true);
+        let head = Head {
+            header,
+            service: keys::INTERNAL_SERVICE.as_bytes(),
+            method: keys::DRAIN_METHOD.as_bytes(),
+            metadata: &Metadata::new(),
+            extra: &[],
+        };
+        let mut frame = Vec::new();
+        encode(&mut frame, &head, &[]).expect("a drain message is small");
+        // A client that has left needs no telling.
+        let _ = self.link.send(&mut frame, None, Flush::Now);
+    }
+}

@@ -1,0 +1,174 @@
+//! Services and methods by name: made once, looked up for every call.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bytes::Bytes;
+
+use super::context::Context;
+use super::handler::{Blocking, Function, Handler, RawFunction, ServiceMethod};
+use crate::codec::{Decode, Encode};
+use crate::error::Result;
+use crate::stats::MethodRecorder;
+
+/// A named handler; services are lists of these.
+///
+/// [`#[rpcx::service]`](crate::service) makes them from a trait. By hand:
+///
+/// ```
+/// use rpcx::codec::Serde;
+/// use rpcx::server::{Context, Method};
+///
+/// let add = Method::new::<Serde, _, _, _, _>("Add", |_ctx: Context, (a, b): (i64, i64)| async move { Ok(a + b) });
+/// assert_eq!(add.name(), "Add");
+/// ```
+pub struct Method {
+    name: String,
+    pub(super) handler: Arc<dyn Handler>,
+}
+
+impl Method {
+    /// A function whose arguments and reply are encoded by `C`, in whichever of its formats a request comes.
+    pub fn new<C, A, R, F, Fut>(name: impl Into<String>, function: F) -> Method
+    where
+        C: Decode<A> + Encode<R>,
+        A: 'static,
+        R: 'static,
+        F: Fn(Context, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        Method { name: name.into(), handler: Arc::new(Function::<C, A, R, F>::new(function)) }
+    }
+
+    /// A method of a shared service object, as `#[rpcx::service]` makes them.
+    pub fn of_service<T, C, A, R, F, Fut>(name: impl Into<String>, service: Arc<T>, function: F) -> Method
+    where
+        T: Send + Sync + 'static,
+        C: Decode<A> + Encode<R>,
+        A: 'static,
+        R: 'static,
+        F: Fn(Arc<Arc<T>>, Context, A) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        Method { name: name.into(), handler: Arc::new(ServiceMethod::<T, C, A, R, F>::new(service, function)) }
+    }
+
+    /// A function that gets and gives payloads as they are, in every serialize type.
+    pub fn raw<F, Fut>(name: impl Into<String>, function: F) -> Method
+    where
+        F: Fn(Context, Bytes) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Bytes>> + Send + 'static,
+    {
+        Method { name: name.into(), handler: Arc::new(RawFunction { function }) }
+    }
+
+    /// A plain function that may block; it runs on the server's bounded pool of worker threads.
+    pub fn blocking<C, A, R, F>(name: impl Into<String>, function: F) -> Method
+    where
+        C: Decode<A> + Encode<R>,
+        A: Send + 'static,
+        R: Send + 'static,
+        F: Fn(Context, A) -> Result<R> + Send + Sync + 'static,
+    {
+        Method { name: name.into(), handler: Arc::new(Blocking::<C, A, R, F>::new(function)) }
+    }
+
+    /// The name on the wire.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::fmt::Debug for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Method").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Something that can be registered with a server under a name. Made by [`#[rpcx::service]`](crate::service).
+pub trait Service {
+    /// The service path under which it is registered unless another one is given.
+    const NAME: &'static str;
+    /// The methods that can be called; nothing else of the object is reachable.
+    fn methods(self) -> Vec<Method>;
+}
+
+/// A method with what the server keeps about it.
+pub(crate) struct Entry {
+    pub(crate) service: Box<[u8]>,
+    pub(crate) method: Box<[u8]>,
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) recorder: Arc<MethodRecorder>,
+    /// Its handler took too long in place: it begins on a task.
+    pub(crate) slow: AtomicBool,
+}
+
+/// What a lookup found.
+pub(crate) enum Found<'a> {
+    Entry(&'a Arc<Entry>),
+    NoMethod,
+    NoService,
+}
+
+/// All services of a server. Replaced as a whole when one is added or removed.
+#[derive(Clone, Default)]
+pub(crate) struct Table {
+    services: HashMap<Box<[u8]>, HashMap<Box<[u8]>, Arc<Entry>>>,
+    fallback: Option<Arc<Entry>>,
+}
+
+impl Table {
+    /// Adds a method, replacing one of the same name.
+    pub(crate) fn insert(&mut self, service: &str, method: Method, recorder: Arc<MethodRecorder>) {
+        let entry = Entry {
+            service: service.as_bytes().into(),
+            method: method.name.as_bytes().into(),
+            handler: method.handler,
+            recorder,
+            slow: AtomicBool::new(false),
+        };
+        let methods = self.services.entry(entry.service.clone()).or_default();
+        methods.insert(entry.method.clone(), Arc::new(entry));
+    }
+
+    /// Handles whatever is not registered.
+    pub(crate) fn set_fallback(&mut self, method: Method, recorder: Arc<MethodRecorder>) {
+        self.fallback = Some(Arc::new(Entry {
+            service: method.name.as_bytes().into(),
+            method: method.name.as_bytes().into(),
+            handler: method.handler,
+            recorder,
+            slow: AtomicBool::new(false),
+        }));
+    }
+
+    /// Forgets a service and its methods.
+    pub(crate) fn remove(&mut self, service: &str) -> bool {
+        self.services.remove(service.as_bytes()).is_some()
+    }
+
+    /// Gives a method a second name. False when there is no such method.
+    pub(crate) fn alias(&mut self, alias: (&str, &str), real: (&str, &str)) -> bool {
+        let Found::Entry(entry) = self.find(real.0.as_bytes(), real.1.as_bytes()) else { return false };
+        let entry = entry.clone();
+        self.services.entry(alias.0.as_bytes().into()).or_default().insert(alias.1.as_bytes().into(), entry);
+        true
+    }
+
+    pub(crate) fn find(&self, service: &[u8], method: &[u8]) -> Found<'_> {
+        match self.services.get(service) {
+            Some(methods) => match methods.get(method) {
+                Some(entry) => Found::Entry(entry),
+                None => self.fallback.as_ref().map_or(Found::NoMethod, Found::Entry),
+            },
+            None => self.fallback.as_ref().map_or(Found::NoService, Found::Entry),
+        }
+    }
+
+    /// The service paths, for registries.
+    pub(crate) fn services(&self) -> impl Iterator<Item = String> + '_ {
+        self.services.keys().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+}

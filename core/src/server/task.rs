@@ -1,0 +1,139 @@
+//! Handlers that wait: each on a task of its own, ended by its answer, or some time after it was cancelled.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use rpcx_protocol::error_text;
+use tokio_util::sync::CancellationToken;
+
+use super::context::Inner;
+use super::handler::BoxRunning;
+use super::reply::{Answer, ReplyTo, ReplyWriter};
+use super::session::Session;
+use super::table::Entry;
+use crate::connection::buffers;
+use crate::error::{Error, Reason};
+
+/// How long after the deadline a late answer is held back, so that the caller's own clock speaks first.
+const LATE_ANSWER: Duration = Duration::from_millis(100);
+
+/// How a handler on a task ended.
+enum End {
+    Answered(Answer),
+    Dropped,
+}
+
+/// Takes the bookkeeping of a call back also when its task is dropped with its runtime.
+struct Guard {
+    session: Arc<Session>,
+    id: u32,
+    frame: Vec<u8>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.session.ended(self.id, &mut self.frame);
+        buffers::put_scratch(std::mem::take(&mut self.frame));
+    }
+}
+
+/// Goes on with a call on a task of the connection's shard.
+pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>) {
+    let token = call.token.get_or_init(CancellationToken::new).clone();
+    let due = call.deadline.map(|at| session.link.millis_ceil(at));
+    let id = session.began(call.frame.header().seq, token.clone(), due);
+    let guard = Guard { session, id, frame: Vec::new() };
+    tokio::spawn(run(guard, entry, running, call, token));
+}
+
+async fn run(mut guard: Guard, entry: Arc<Entry>, mut running: BoxRunning, call: Arc<Inner>, token: CancellationToken) {
+    let began = Instant::now();
+    let session = guard.session.clone();
+    let mut first = true;
+    let mut frame = buffers::take_scratch();
+    let grace = session.options.cancel_grace;
+    let end = {
+        let answer = poll_fn(|cx| {
+            let from = first.then(Instant::now);
+            let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
+            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(cx, &call, &mut writer)));
+            if let Some(from) = from {
+                // A method that was slow in place once may have become quick.
+                first = false;
+                if from.elapsed() < session.options.inline_limit / 2 {
+                    entry.slow.store(false, Ordering::Relaxed);
+                }
+            }
+            match polled {
+                Ok(Poll::Pending) => Poll::Pending,
+                Ok(Poll::Ready(())) => Poll::Ready(writer.answer),
+                Err(panic) => {
+                    answer_panic(&call, &entry, &*panic, &mut writer, 0);
+                    Poll::Ready(Answer::Error)
+                }
+            }
+        });
+        let given_up = async {
+            token.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            biased;
+            answer = answer => End::Answered(answer),
+            () = given_up => End::Dropped,
+        }
+    };
+    drop(running);
+    let cancelled = token.is_cancelled();
+    match end {
+        End::Answered(answer) => {
+            if let Some(deadline) = call.deadline {
+                let hold = (deadline + LATE_ANSWER).saturating_duration_since(Instant::now());
+                if cancelled && hold <= LATE_ANSWER && hold > Duration::ZERO {
+                    tokio::time::sleep(hold).await;
+                }
+            }
+            if cancelled && answer == Answer::Error {
+                entry.recorder.cancelled(began.elapsed());
+            } else {
+                entry.recorder.finished(answer == Answer::Error, began.elapsed());
+            }
+        }
+        End::Dropped => {
+            let text = format!("the handler was dropped {grace:?} after its call was cancelled");
+            let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
+            writer.failure(&call, &Error::new(Reason::TimeoutServer, text));
+            entry.recorder.cancelled(began.elapsed());
+        }
+    }
+    guard.frame = frame;
+}
+
+/// A panic is answered with its own text, counted and logged; the connection goes on.
+/// What it had begun to write, from `start` on, is no answer.
+pub(super) fn answer_panic(
+    call: &Inner,
+    entry: &Entry,
+    panic: &(dyn Any + Send),
+    writer: &mut ReplyWriter<'_>,
+    start: usize,
+) {
+    if let ReplyTo::Frame(out) = &mut writer.to {
+        out.truncate(start);
+    }
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the panic has no text");
+    let (service, method) = (call.frame.service_str(), call.frame.method_str());
+    tracing::error!(target: "rpcx::server", %service, %method, panic = text, "a handler panicked");
+    entry.recorder.panicked();
+    let shown = if call.session.options.panic_text { text } else { "" };
+    writer.failure(call, &Error::new(Reason::ServicePanic, error_text::handler_panicked(&service, &method, shown)));
+}

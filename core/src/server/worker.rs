@@ -1,0 +1,81 @@
+//! The bounded pool on which plain (blocking) handlers run.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Reason, Result};
+
+/// At most `threads` handlers at once on the runtime's blocking threads; at most `queue` wait for one.
+pub(crate) struct Workers {
+    permits: Semaphore,
+    threads: usize,
+    queue: usize,
+    waiting: AtomicUsize,
+}
+
+/// Counts a waiting handler for as long as it waits, also when it is cancelled meanwhile.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Workers {
+    pub(crate) fn new(threads: usize, queue: usize) -> Workers {
+        Workers { permits: Semaphore::new(threads), threads, queue, waiting: AtomicUsize::new(0) }
+    }
+
+    /// Runs `work` on a thread of the pool.
+    ///
+    /// Dropping the future before the work began keeps it from running; later it runs to its end and its result is lost.
+    pub(crate) fn run<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send + 'static {
+        async move {
+            let permit = match self.permits.try_acquire() {
+                Ok(permit) => permit,
+                Err(_) => {
+                    if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
+                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                        return Err(Error::new(
+                            Reason::OverloadWorkers,
+                            format!("{} plain handlers run and {} wait already", self.threads, self.queue),
+                        ));
+                    }
+                    let _waiting = Waiting(&self.waiting);
+                    self.permits.acquire().await.map_err(|_| {
+                        Error::new(Reason::ClosedLocal, "the server has ended")
+                    })?
+                }
+            };
+            permit.forget();
+            let pool = self.clone();
+            let done = tokio::task::spawn_blocking(move || {
+                let _permit = Returned(pool);
+                work()
+            });
+            match done.await {
+                Ok(result) => result,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Error::new(Reason::ClosedLocal, "the server's runtime has ended")),
+                },
+            }
+        }
+    }
+}
+
+/// Gives a permit back when the work has ended, however it ended: the thread is busy until then.
+struct Returned(Arc<Workers>);
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        self.0.permits.add_permits(1);
+    }
+}
