@@ -63,8 +63,7 @@ impl Dialer {
                 });
             }
         };
-        let options =
-            LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
+        let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
         Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), shard))
@@ -95,7 +94,7 @@ impl ClientCore {
         interceptors: Vec<Arc<dyn Interceptor>>,
     ) -> ClientCore {
         let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
-        let recorder = Arc::new(ClientRecorder::default());
+        let recorder: Arc<ClientRecorder> = Arc::default();
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
         let dialer = Dialer {
             transports,

@@ -209,8 +209,7 @@ impl Caller {
                 Reason::OverloadInFlight,
                 format!(
                     "{} calls are in flight on the connection to {}",
-                    self.options.max_in_flight,
-                    self.link.info.remote
+                    self.options.max_in_flight, self.link.info.remote
                 ),
             ));
         };
@@ -245,12 +244,7 @@ impl Caller {
     }
 
     /// Stores the outcome of a call; returns who is to be woken once the lock is released.
-    pub(super) fn settle(
-        &self,
-        calls: &mut Calls,
-        seq: u64,
-        outcome: Result<Frame, Failure>,
-    ) -> Option<Waker> {
+    pub(super) fn settle(&self, calls: &mut Calls, seq: u64, outcome: Result<Frame, Failure>) -> Option<Waker> {
         let waiting = calls.pending.settle(seq, outcome)?;
         if let Some(key) = waiting.timer {
             calls.wheel.cancel(key);
@@ -477,7 +471,9 @@ impl Future for Exchange<'_> {
                             Error::new(Reason::InternalBug, "the call's slot is gone but the connection is open")
                         });
                         drop(calls);
-                        Poll::Ready(this.conclude(start, Err(Failure::Lost(error))).map(|frame| (frame, Instant::now())))
+                        Poll::Ready(
+                            this.conclude(start, Err(Failure::Lost(error))).map(|frame| (frame, Instant::now())),
+                        )
                     }
                 }
             }

@@ -52,6 +52,7 @@ pub(super) enum Place {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Default)]
 pub struct ServerBuilder {
     options: ServerOptions,
     table: Table,
@@ -64,23 +65,6 @@ pub struct ServerBuilder {
     places: Vec<Place>,
     /// The first mistake; told by `start`.
     mistake: Option<Error>,
-}
-
-impl Default for ServerBuilder {
-    fn default() -> Self {
-        ServerBuilder {
-            options: ServerOptions::default(),
-            table: Table::default(),
-            recorder: Arc::default(),
-            authenticator: None,
-            interceptors: Vec::new(),
-            protocols: Vec::new(),
-            compressors: Compressors::default(),
-            transports: Transports::default(),
-            places: Vec::new(),
-            mistake: None,
-        }
-    }
 }
 
 impl ServerBuilder {
@@ -245,7 +229,10 @@ impl ServerBuilder {
         }
         self.options.validate()?;
         if self.places.is_empty() {
-            return Err(Error::new(Reason::ConfigBadArgument, "the server has no address: call bind(\"tcp@host:port\")"));
+            return Err(Error::new(
+                Reason::ConfigBadArgument,
+                "the server has no address: call bind(\"tcp@host:port\")",
+            ));
         }
         self.transports = with_tls(self.transports, &self.options.tls)?;
         let listen_options = ListenOptions {
