@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rpcx_protocol::compress::{COMPRESS_THRESHOLD, CompressError};
-use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
+use rpcx_protocol::compress::CompressError;
+use rpcx_protocol::encode::{EncodeError, Head, encode_with, replace_payload};
 use rpcx_protocol::frame::{Frame, PeerError};
-use rpcx_protocol::header::{CompressType, Header, SerializeType};
+use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
 use rpcx_protocol::keys;
 
 use super::core::ClientCore;
@@ -114,7 +114,7 @@ impl Target<'_> {
             extra[used] = (keys::AUTH, token);
             used += 1;
         }
-        let mut head = Head {
+        let head = Head {
             header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
             service: self.routes.service().as_bytes(),
             method: self.method.name.as_bytes(),
@@ -137,27 +137,39 @@ impl Target<'_> {
                 }
                 Failed::Frame(error) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
             })?;
-        let mut payload_start = encoded.payload_start;
-        if plan.compress_type() != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
-            let compressor = self.client.compressors.get(plan.compress_type()).ok_or_else(|| {
+        if plan.compress_type() == CompressType::NONE {
+            self.check_size(frame)?;
+        }
+        Ok(encoded.payload_start)
+    }
+
+    /// Compresses the payload of an encoded request, if that was asked for and it is large enough.
+    pub(super) fn compress(&self, frame: &mut Vec<u8>, payload_start: usize, plan: &Plan<'_>) -> Result<()> {
+        let wanted = plan.compress_type();
+        if wanted == CompressType::NONE {
+            return Ok(());
+        }
+        if frame.len() - payload_start > self.client.options.compress_min_size {
+            let compressor = self.client.compressors.get(wanted).ok_or_else(|| {
                 Error::new(
                     Reason::UnsupportedCompress,
-                    format!("compress_type: no compressor is registered for {}", plan.compress_type()),
+                    format!("compress_type: no compressor is registered for {wanted}"),
                 )
             })?;
             let mut small = Vec::new();
-            compressor.compress(&frame[encoded.payload_start..], &mut small).map_err(|error| {
+            compressor.compress(&frame[payload_start..], &mut small).map_err(|error| {
                 Error::new(Reason::CodecEncode, format!("the arguments could not be compressed: {error}"))
             })?;
-            frame.truncate(encoded.start);
-            head.header = head.header.with_compress(plan.compress_type());
-            encode(frame, &head, &small).map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
-            payload_start = frame.len() - small.len();
+            replace_payload(frame, payload_start, &small, wanted)
+                .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
         }
-        limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
+        self.check_size(frame)
+    }
+
+    fn check_size(&self, frame: &[u8]) -> Result<()> {
+        self.client.limits().check_message((frame.len() - HEADER_LEN) as u64).map_err(|exceeded| {
             Error::new(Reason::LimitMaxMessageSize, format!("the request was not sent: {exceeded}"))
-        })?;
-        Ok(payload_start)
+        })
     }
 
     fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
@@ -239,6 +251,7 @@ impl Target<'_> {
             return Ok(Begun::Later { frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
+        self.compress(&mut frame, start, plan)?;
         match selected.endpoint.ready() {
             Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
             None => Ok(Begun::Later { frame }),
@@ -318,10 +331,14 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
-            (Ok(_), Some(address)) => Ok(Selected::given(self.client.endpoint(&address.into()))),
-            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await,
+            (Ok(start), Some(address)) => Ok((start, Selected::given(self.client.endpoint(&address.into())))),
+            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await.map(|selected| (start, selected)),
             (Err(error), _) => Err(error),
         };
+        let chosen = chosen.and_then(|(start, selected)| {
+            self.compress(&mut frame, start, plan)?;
+            Ok(selected)
+        });
         match chosen {
             Ok(selected) => {
                 // Read by a backup request, which avoids this server.

@@ -391,11 +391,15 @@ impl Target<'_> {
     pub(super) async fn send(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<()> {
         let now = plan.now;
         let mut frame = buffers::take_scratch();
-        let endpoint = match self.encode(&mut frame, plan, payload, now) {
-            Ok(start) => self.select(plan, &frame[start..], &[], now).await,
+        let chosen = match self.encode(&mut frame, plan, payload, now) {
+            Ok(start) => self.select(plan, &frame[start..], &[], now).await.map(|selected| (start, selected)),
             Err(error) => Err(error),
         };
-        let sent = match endpoint {
+        let chosen = chosen.and_then(|(start, selected)| {
+            self.compress(&mut frame, start, plan)?;
+            Ok(selected)
+        });
+        let sent = match chosen {
             Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
                 Ok(caller) => caller.send_oneway(frame),
                 Err(error) => Err(error),

@@ -304,6 +304,7 @@ fn session_options(options: &ServerOptions, compressors: Compressors) -> Session
         },
         max_decompressed_size: options.max_decompressed_size,
         compressors,
+        compress_min_size: options.compress_min_size,
         max_in_flight: options.max_in_flight as usize,
         reject_overload: options.in_flight_policy == InFlightPolicy::Reject,
         read_timeout: nonzero(options.read_timeout),
