@@ -13,7 +13,7 @@ use rpcx_protocol::keys;
 use super::core::ClientCore;
 use super::options::Plan;
 use super::routes::{MethodInfo, Routes, Selected};
-use crate::balance::CallInfo;
+use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
 use crate::connection::buffers;
@@ -34,11 +34,27 @@ pub(super) struct Target<'a> {
 
 /// A good answer.
 pub(super) struct Answer {
-    pub(super) frame: Frame,
-    /// Decompressed.
-    pub(super) payload: Bytes,
+    pub(super) opened: Opened,
     pub(super) server: Arc<str>,
     pub(super) attempts: u32,
+}
+
+/// A frame that holds a reply.
+pub(super) struct Opened {
+    pub(super) frame: Frame,
+    /// The payload, if it was compressed.
+    plain: Option<Bytes>,
+    /// When it came.
+    at: Instant,
+}
+
+impl Opened {
+    /// The reply's format and bytes.
+    pub(super) fn into_payload(self) -> (SerializeType, Bytes) {
+        // The answer's own serialize type counts, as in Go.
+        let serialize = self.frame.header().serialize();
+        (serialize, self.plain.unwrap_or_else(|| self.frame.into_payload()))
+    }
 }
 
 enum Failed {
@@ -173,16 +189,17 @@ impl Target<'_> {
     /// common call stays small.
     pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
         self.method.recorder.began();
+        self.client.budget.on_call(plan.now);
         let result = match self.begin(plan, payload) {
             Ok(Begun::Ready { selected, caller, frame }) => {
                 let server = selected.endpoint.address.clone();
                 let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
-                    Ok(frame) => self.open(frame),
+                    Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
                 selected.ended(answer.as_ref().map(drop));
                 match answer {
-                    Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: 1 }),
+                    Ok(opened) => Ok(Answer { opened, server, attempts: 1 }),
                     Err(error) => {
                         let error = error.with_server(server).with_attempts(1);
                         if self.may_retry(plan, &error, 1) {
@@ -199,7 +216,10 @@ impl Target<'_> {
             }
             Err(error) => Err(error.with_attempts(1)),
         };
-        self.method.recorder.ended(result.as_ref().err().map(Error::kind), plan.now.elapsed());
+        match &result {
+            Ok(answer) => self.method.recorder.ended(None, answer.opened.at.saturating_duration_since(plan.now)),
+            Err(error) => self.method.recorder.ended(Some(error.kind()), plan.now.elapsed()),
+        }
         result
     }
 
@@ -250,7 +270,8 @@ impl Target<'_> {
     /// The attempts after the first, which failed with `error`.
     async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
         let mut tried: Vec<Arc<str>> = Vec::new();
-        let mut backoff: Option<Backoff> = None;
+        let backoff = Backoff::new(plan.retry_interval());
+        let mut waits = 0;
         let mut attempts = 1;
         loop {
             if let Some(server) = error.server()
@@ -266,8 +287,8 @@ impl Target<'_> {
                 if !self.client.may_spend_retry(now) {
                     return Err(error.with_attempts(attempts));
                 }
-                let wait = backoff.get_or_insert_with(|| Backoff::new(plan.retry_interval())).next_wait();
-                now = match wait_until(now, wait, plan.deadline).await {
+                waits += 1;
+                now = match wait_until(now, backoff.wait(waits, random_bits()), plan.deadline).await {
                     Some(now) => now,
                     None => return Err(error.with_attempts(attempts)),
                 };
@@ -328,7 +349,9 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let server = selected.endpoint.address.clone();
         let answer = match selected.endpoint.connect(plan.deadline).await {
-            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|frame| self.open(frame)),
+            Ok(caller) => {
+                caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at))
+            }
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
@@ -336,20 +359,19 @@ impl Target<'_> {
         };
         selected.ended(answer.as_ref().map(drop));
         match answer {
-            Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: attempt }),
+            Ok(opened) => Ok(Answer { opened, server, attempts: attempt }),
             Err(error) => Err(error.with_server(server).with_attempts(attempt)),
         }
     }
 
     /// Looks into an answer: an error of the server's, or a payload to decompress.
-    fn open(&self, frame: Frame) -> Result<(Frame, Bytes)> {
+    fn open(&self, frame: Frame, at: Instant) -> Result<Opened> {
         if let Some(said) = frame.error() {
             return Err(peer_error(said));
         }
         let compress = frame.header().compress();
         if compress == CompressType::NONE {
-            let payload = frame.payload_bytes();
-            return Ok((frame, payload));
+            return Ok(Opened { frame, plain: None, at });
         }
         let answered = |reason, text: String| Err(Error::new(reason, text).with_delivery(Delivery::Answered));
         let Some(compressor) = self.client.compressors.get(compress) else {
@@ -360,7 +382,7 @@ impl Target<'_> {
         };
         let mut plain = Vec::new();
         match compressor.decompress(frame.payload(), &mut plain, self.client.options.max_decompressed_size) {
-            Ok(()) => Ok((frame, Bytes::from(plain))),
+            Ok(()) => Ok(Opened { frame, plain: Some(Bytes::from(plain)), at }),
             Err(CompressError::TooLarge { limit }) => answered(
                 Reason::LimitMaxDecompressedSize,
                 format!("the answer's payload is larger than max_decompressed_size allows ({limit} bytes)"),

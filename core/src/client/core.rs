@@ -19,7 +19,7 @@ use crate::connection::link::QueueLimits;
 use crate::discovery::Discovery;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
-use crate::resilience::RetryBudget;
+use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
 use crate::stats::ClientRecorder;
 use crate::transport::{Address, DialOptions, Transports};
@@ -126,8 +126,13 @@ impl ClientCore {
             time_to_disallow: options.time_to_disallow,
             closed: AtomicBool::new(false),
         };
+        let rules = BudgetRules {
+            min: options.retry_budget.min,
+            ratio: options.retry_budget.ratio,
+            window: options.retry_budget.window,
+        };
         ClientCore {
-            budget: RetryBudget::default(),
+            budget: RetryBudget::new(rules, Instant::now()),
             options,
             discovery,
             dialer: Arc::new(dialer),

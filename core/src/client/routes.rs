@@ -88,7 +88,7 @@ impl Routes {
     /// The servers as discovery has them now.
     pub(super) fn current(&self, client: &ClientCore) -> Guard<Arc<Table>> {
         let table = self.table.load();
-        if Arc::ptr_eq(&table.source, &self.watch.latest()) {
+        if table.source.revision() == self.watch.revision() {
             return table;
         }
         self.refresh(client);
@@ -176,7 +176,7 @@ impl Table {
                 format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
             ));
         };
-        let report = routes.selector.wants_feedback().then(|| Report { routes, table: self.clone(), index, began: now });
+        let report = routes.selector.wants_feedback().then(|| Box::new(Report { routes, table: self.clone(), index, began: now }));
         let endpoint = &self.endpoints[index];
         if self.endpoints.len() == 1 || endpoint.is_ready_or_allowed(now) {
             return Ok(Selected { endpoint: endpoint.clone(), report });
@@ -195,7 +195,8 @@ impl Table {
 /// A server for one attempt.
 pub(super) struct Selected<'r> {
     pub(super) endpoint: Arc<Endpoint>,
-    report: Option<Report<'r>>,
+    /// Boxed: most select modes want no report, and this moves with every call.
+    report: Option<Box<Report<'r>>>,
 }
 
 /// What the selector is still to be told about an attempt.
@@ -214,17 +215,14 @@ impl Selected<'_> {
 
     /// The attempt is over. Dropping it instead says that the caller gave up.
     pub(super) fn ended(mut self, result: Result<(), &Error>) {
-        if let Some(report) = self.report.take() {
-            let verdict = match result {
-                Ok(()) => Verdict::Answered,
-                Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
-                Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => {
-                    Verdict::Abandoned
-                }
-                Err(_) => Verdict::Failed,
-            };
-            report.tell(verdict);
-        }
+        let Some(report) = self.report.take() else { return };
+        let verdict = match result {
+            Ok(()) => Verdict::Answered,
+            Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
+            Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => Verdict::Abandoned,
+            Err(_) => Verdict::Failed,
+        };
+        report.tell(verdict);
     }
 }
 

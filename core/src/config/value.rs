@@ -1,8 +1,8 @@
 //! Option values as text: how each type is read, written and bounded.
 //!
 //! In the tables a `usize` is a size in bytes and a `u32` a count; a [`Duration`] of zero means off or none where its
-//! range says so. `500ms`, `15s`, `2m` are durations (a bare number: milliseconds), `64MiB`, `16KiB` sizes (a bare number:
-//! bytes); lists are separated by commas.
+//! range says so. `500ms`, `15s`, `2m` are durations (a bare number: milliseconds), `64MiB`, `16KiB` sizes (a bare
+//! number: bytes); lists are separated by commas.
 
 use bytes::Bytes;
 use rpcx_protocol::{CompressType, SerializeType};
@@ -302,15 +302,29 @@ mod tests {
         ] {
             assert_eq!(duration(text), Some(expected), "{text}");
         }
-        for text in ["", "s", "-1s", "1x", "1.s", ".5s", "1..5s", "1e3", "1 2s", "inf", "99999999999999999999d", "1S", "1.0000000001s"]
-        {
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "1x",
+            "1.s",
+            ".5s",
+            "1..5s",
+            "1e3",
+            "1 2s",
+            "inf",
+            "99999999999999999999d",
+            "1S",
+            "1.0000000001s",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }
 
     #[test]
     fn sizes_are_read_with_their_units() {
-        for (text, expected) in [("64MiB", 64 << 20), ("16KiB", 16 << 10), ("1GiB", 1 << 30), ("1000", 1000), ("5B", 5)] {
+        for (text, expected) in [("64MiB", 64 << 20), ("16KiB", 16 << 10), ("1GiB", 1 << 30), ("1000", 1000), ("5B", 5)]
+        {
             assert_eq!(usize::parse(text), Ok(expected), "{text}");
         }
         for text in ["", "MiB", "-1", "1MB", "1mib", "1.5MiB", "99999999999GiB"] {
@@ -330,7 +344,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(nanos in any::<u64>(), size in any::<u32>(), list in proptest::collection::vec("[a-z]{1,5}", 0..4)) {
+        fn what_is_written_reads_back(
+            nanos in any::<u64>(),
+            size in any::<u32>(),
+            list in proptest::collection::vec("[a-z]{1,5}", 0..4),
+        ) {
             let time = Duration::from_nanos(nanos);
             prop_assert_eq!(Duration::parse(&time.value().to_string()), Ok(time));
             let size = size as usize;

@@ -75,10 +75,12 @@ impl ClientRole {
 
 impl Role for ClientRole {
     fn on_data(&mut self, _cx: &mut Context<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow> {
+        let arrived = now;
         let now = link.millis(now);
         self.heartbeat.on_receive(now);
         let caller = self.caller.clone();
         let mut calls = caller.calls();
+        calls.answered_at = arrived;
         let result = loop {
             match decoder.next() {
                 Ok(Some(Decoded::Frame(frame))) => {
