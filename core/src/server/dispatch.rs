@@ -371,6 +371,8 @@ fn remaining_millis(frame: &Frame) -> Option<i64> {
 }
 
 impl Role for ServerRole {
+    const HOLDS_BACK: bool = true;
+
     fn on_data(
         &mut self,
         _cx: &mut TaskContext<'_>,
