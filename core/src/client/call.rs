@@ -111,8 +111,8 @@ impl Target<'_> {
                 Error::new(reason, format!("the request's metadata: {exceeded}"))
             })?;
         }
-        let encoded = encode_with(frame, &head, |out| payload(out).map_err(Failed::Codec)).map_err(|failed| {
-            match failed {
+        let encoded =
+            encode_with(frame, &head, |out| payload(out).map_err(Failed::Codec)).map_err(|failed| match failed {
                 Failed::Codec(error @ CodecError::Unsupported { .. }) => {
                     Error::new(Reason::CodecUnsupported, error.to_string())
                 }
@@ -120,8 +120,7 @@ impl Target<'_> {
                     Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
                 }
                 Failed::Frame(error) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
-            }
-        })?;
+            })?;
         let mut payload_start = encoded.payload_start;
         if plan.compress_type() != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
             let compressor = self.client.compressors.get(plan.compress_type()).ok_or_else(|| {
@@ -136,8 +135,7 @@ impl Target<'_> {
             })?;
             frame.truncate(encoded.start);
             head.header = head.header.with_compress(plan.compress_type());
-            encode(frame, &head, &small)
-                .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
+            encode(frame, &head, &small).map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
             payload_start = frame.len() - small.len();
         }
         limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
@@ -220,8 +218,7 @@ impl Target<'_> {
         if table.endpoints().is_empty() {
             return Ok(Begun::Later { frame });
         }
-        let selected =
-            table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
+        let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
         match selected.endpoint.ready() {
             Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
             None => Ok(Begun::Later { frame }),
@@ -405,9 +402,15 @@ impl Target<'_> {
 
 /// Whether a call can leave at once.
 enum Begun<'a> {
-    Ready { selected: Selected<'a>, caller: Arc<Caller>, frame: Vec<u8> },
+    Ready {
+        selected: Selected<'a>,
+        caller: Arc<Caller>,
+        frame: Vec<u8>,
+    },
     /// Something has to be waited for first.
-    Later { frame: Vec<u8> },
+    Later {
+        frame: Vec<u8>,
+    },
 }
 
 /// Waits before a retry; `None` when the deadline would pass first.

@@ -63,8 +63,7 @@ impl Dialer {
                 });
             }
         };
-        let options =
-            LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
+        let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
         Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), shard))

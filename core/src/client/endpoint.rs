@@ -121,9 +121,8 @@ impl Endpoint {
     /// The lane to use now; a shard that comes for the first time gets its own.
     fn lane(&self, shard: &Shard) -> Arc<Lane> {
         let id = shard.id();
-        let of_shard = |lanes: &[Arc<Lane>]| -> Vec<Arc<Lane>> {
-            lanes.iter().filter(|lane| lane.shard == id).cloned().collect()
-        };
+        let of_shard =
+            |lanes: &[Arc<Lane>]| -> Vec<Arc<Lane>> { lanes.iter().filter(|lane| lane.shard == id).cloned().collect() };
         let mut own = of_shard(&self.lanes.load());
         if own.is_empty() {
             let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);

@@ -74,8 +74,7 @@ impl Routes {
             return Ok(method.clone());
         }
         check_name("method", name)?;
-        let fresh =
-            Arc::new(MethodInfo { name: name.into(), recorder: client.recorder.method(&self.service, name) });
+        let fresh = Arc::new(MethodInfo { name: name.into(), recorder: client.recorder.method(&self.service, name) });
         let mut kept = fresh.clone();
         self.methods.rcu(|all| {
             let mut all = HashMap::clone(all);
@@ -104,8 +103,7 @@ impl Routes {
         }
         let visible = visible(&latest, client.options.group.as_deref().unwrap_or_default());
         let diff = visible.diff(&old.visible);
-        let endpoints =
-            visible.nodes().iter().map(|node| client.endpoint(&node.shared_address())).collect::<Vec<_>>();
+        let endpoints = visible.nodes().iter().map(|node| client.endpoint(&node.shared_address())).collect::<Vec<_>>();
         self.selector.update(&visible, &diff);
         self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
     }
@@ -131,7 +129,6 @@ impl Routes {
         }
         Ok(self.current(client))
     }
-
 }
 
 impl Table {
@@ -176,15 +173,17 @@ impl Table {
                 format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
             ));
         };
-        let report = routes.selector.wants_feedback().then(|| Report { routes, table: self.clone(), index, began: now });
+        let report =
+            routes.selector.wants_feedback().then(|| Report { routes, table: self.clone(), index, began: now });
         let endpoint = &self.endpoints[index];
         if self.endpoints.len() == 1 || endpoint.is_ready_or_allowed(now) {
             return Ok(Selected { endpoint: endpoint.clone(), report });
         }
         // It could not be dialled a moment ago: any other that can be.
-        let other = self.endpoints.iter().find(|other| {
-            !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(now)
-        });
+        let other = self
+            .endpoints
+            .iter()
+            .find(|other| !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(now));
         Ok(match other {
             Some(other) => Selected { endpoint: other.clone(), report: None },
             None => Selected { endpoint: endpoint.clone(), report },

@@ -148,9 +148,8 @@ impl<C: CodecSet> Service<C> {
         let method = self.method(method)?;
         let serialize = method.serialize_type(options);
         let mut payload = Vec::new();
-        C::encode(serialize, args, &mut payload).map_err(|error| {
-            Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
-        })?;
+        C::encode(serialize, args, &mut payload)
+            .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
         let options = options.clone().serialize_type(serialize);
         let shard = crate::shard::Shard::current()?;
         let method: Method<AnyBytes> = Method { service: self.codecs(), info: method.info };
@@ -304,11 +303,7 @@ impl<C: CodecSet> Method<C> {
     ///
     /// # Errors
     /// `no_server` when there is none.
-    pub async fn inform<A, R>(
-        &self,
-        args: &A,
-        options: &CallOptions,
-    ) -> Result<Vec<(Arc<str>, Result<Response<R>>)>>
+    pub async fn inform<A, R>(&self, args: &A, options: &CallOptions) -> Result<Vec<(Arc<str>, Result<Response<R>>)>>
     where
         A: Sync + ?Sized,
         C: Encode<A> + Decode<R>,
@@ -320,9 +315,8 @@ impl<C: CodecSet> Method<C> {
 
     async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
         let mut bytes = Vec::new();
-        payload(&mut bytes).map_err(|error| {
-            Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
-        })?;
+        payload(&mut bytes)
+            .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
         let mut call = Call {
             service: self.service.name().to_owned(),
             method: self.name().to_owned(),

@@ -76,9 +76,17 @@ fn a_bad_value_is_named_with_what_is_allowed_and_changes_nothing() {
         ),
         ("connect_timeout", "0", "option `connect_timeout`: bad value `0`: allowed: 1ms to 10m"),
         ("timeout", "10us", "option `timeout`: bad value `10us`: allowed: 0 (off) or 1ms to 365d"),
-        ("fail_mode", "Failover", "option `fail_mode`: bad value `Failover`: expected one of failover, failfast, failtry, failbackup"),
+        (
+            "fail_mode",
+            "Failover",
+            "option `fail_mode`: bad value `Failover`: expected one of failover, failfast, failtry, failbackup",
+        ),
         ("latitude", "91", "option `latitude`: bad value `91`: allowed: -90 to 90"),
-        ("propagate_metadata", "a,__AUTH", "option `propagate_metadata`: bad value `a,__AUTH`: allowed: keys that do not begin with `__`"),
+        (
+            "propagate_metadata",
+            "a,__AUTH",
+            "option `propagate_metadata`: bad value `a,__AUTH`: allowed: keys that do not begin with `__`",
+        ),
         ("tcp_nodelay", "yes", "option `tcp_nodelay`: bad value `yes`: expected true or false"),
     ] {
         let error = options.set(name, value).unwrap_err();
@@ -174,10 +182,7 @@ fn what_runs_takes_live_options_only() {
     options.set_live("timeout", "1s").unwrap();
     assert_eq!(options.timeout, Duration::from_secs(1));
     let error = options.set_live("connections", "2").unwrap_err();
-    assert_eq!(
-        error.message(),
-        "option `connections` takes effect only at the start of a client: make a new one"
-    );
+    assert_eq!(error.message(), "option `connections` takes effect only at the start of a client: make a new one");
     assert_eq!(options.set_live("timout", "1s").unwrap_err().reason(), Reason::ConfigUnknownOption);
 }
 

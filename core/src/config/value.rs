@@ -302,15 +302,29 @@ mod tests {
         ] {
             assert_eq!(duration(text), Some(expected), "{text}");
         }
-        for text in ["", "s", "-1s", "1x", "1.s", ".5s", "1..5s", "1e3", "1 2s", "inf", "99999999999999999999d", "1S", "1.0000000001s"]
-        {
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "1x",
+            "1.s",
+            ".5s",
+            "1..5s",
+            "1e3",
+            "1 2s",
+            "inf",
+            "99999999999999999999d",
+            "1S",
+            "1.0000000001s",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }
 
     #[test]
     fn sizes_are_read_with_their_units() {
-        for (text, expected) in [("64MiB", 64 << 20), ("16KiB", 16 << 10), ("1GiB", 1 << 30), ("1000", 1000), ("5B", 5)] {
+        for (text, expected) in [("64MiB", 64 << 20), ("16KiB", 16 << 10), ("1GiB", 1 << 30), ("1000", 1000), ("5B", 5)]
+        {
             assert_eq!(usize::parse(text), Ok(expected), "{text}");
         }
         for text in ["", "MiB", "-1", "1MB", "1mib", "1.5MiB", "99999999999GiB"] {

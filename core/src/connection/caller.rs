@@ -206,8 +206,7 @@ impl Caller {
                 Reason::OverloadInFlight,
                 format!(
                     "{} calls are in flight on the connection to {}",
-                    self.options.max_in_flight,
-                    self.link.info.remote
+                    self.options.max_in_flight, self.link.info.remote
                 ),
             ));
         };
@@ -242,12 +241,7 @@ impl Caller {
     }
 
     /// Stores the outcome of a call; returns who is to be woken once the lock is released.
-    pub(super) fn settle(
-        &self,
-        calls: &mut Calls,
-        seq: u64,
-        outcome: Result<Frame, Failure>,
-    ) -> Option<Waker> {
+    pub(super) fn settle(&self, calls: &mut Calls, seq: u64, outcome: Result<Frame, Failure>) -> Option<Waker> {
         let waiting = calls.pending.settle(seq, outcome)?;
         if let Some(key) = waiting.timer {
             calls.wheel.cancel(key);

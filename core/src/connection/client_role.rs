@@ -30,12 +30,15 @@ impl ClientRole {
     pub(crate) fn new(caller: Arc<Caller>) -> ClientRole {
         let options = &caller.options;
         let millis = |duration: Duration| duration.as_millis() as u64;
-        let heartbeat = Heartbeat::new(HeartbeatConfig {
-            enabled: true,
-            interval: millis(options.heartbeat_interval),
-            timeout: millis(options.heartbeat_timeout),
-            stuck_timeout: millis(options.stuck_timeout),
-        }, 0);
+        let heartbeat = Heartbeat::new(
+            HeartbeatConfig {
+                enabled: true,
+                interval: millis(options.heartbeat_interval),
+                timeout: millis(options.heartbeat_timeout),
+                stuck_timeout: millis(options.stuck_timeout),
+            },
+            0,
+        );
         ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0 }
     }
 
@@ -62,7 +65,8 @@ impl ClientRole {
     fn on_heartbeat(&self, frame: &Frame) {
         // Go echoes our own words; only a server that knows them answers with `server:`.
         if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server)
-            && !features.is_empty() {
+            && !features.is_empty()
+        {
             self.caller.learn_features(features);
         }
     }
@@ -74,7 +78,13 @@ impl ClientRole {
 }
 
 impl Role for ClientRole {
-    fn on_data(&mut self, _cx: &mut Context<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow> {
+    fn on_data(
+        &mut self,
+        _cx: &mut Context<'_>,
+        link: &Arc<Link>,
+        decoder: &mut Decoder,
+        now: Instant,
+    ) -> Result<Flow> {
         let now = link.millis(now);
         self.heartbeat.on_receive(now);
         let caller = self.caller.clone();

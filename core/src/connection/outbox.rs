@@ -317,8 +317,7 @@ mod tests {
         for step in [1, 3, usize::MAX] {
             for gone in 0..5u8 {
                 let mut outbox = Outbox::default();
-                let starts: Vec<u64> =
-                    (0..5u8).map(|i| outbox.push(&mut frame(i, 10), Some(u32::from(i)))).collect();
+                let starts: Vec<u64> = (0..5u8).map(|i| outbox.push(&mut frame(i, 10), Some(u32::from(i)))).collect();
                 assert!(outbox.withdraw(starts[usize::from(gone)]));
                 assert!(!outbox.withdraw(starts[usize::from(gone)]), "a frame is withdrawn once");
                 let expected: Vec<u8> = (0..5u8).filter(|i| *i != gone).flat_map(|i| frame(i, 10)).collect();

@@ -245,7 +245,10 @@ impl ServerBuilder {
         }
         self.options.validate()?;
         if self.places.is_empty() {
-            return Err(Error::new(Reason::ConfigBadArgument, "the server has no address: call bind(\"tcp@host:port\")"));
+            return Err(Error::new(
+                Reason::ConfigBadArgument,
+                "the server has no address: call bind(\"tcp@host:port\")",
+            ));
         }
         self.transports = with_tls(self.transports, &self.options.tls)?;
         let listen_options = ListenOptions {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rpcx_protocol::frame::Frame;
 use rpcx_protocol::header::SerializeType;
-use rpcx_protocol::metadata::Metadata;
 use rpcx_protocol::keys;
+use rpcx_protocol::metadata::Metadata;
 use tokio_util::sync::CancellationToken;
 
 use super::push::ConnectionHandle;

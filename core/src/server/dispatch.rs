@@ -160,7 +160,10 @@ impl ServerRole {
         if at_limit {
             return Err(Error::new(
                 Reason::OverloadInFlight,
-                format!("max_in_flight: {} requests of this connection run already", self.session.options.max_in_flight),
+                format!(
+                    "max_in_flight: {} requests of this connection run already",
+                    self.session.options.max_in_flight
+                ),
             ));
         }
         server.check_load()
@@ -174,7 +177,8 @@ impl ServerRole {
             words = Features::ALL.render(Side::Server);
             replace = Some((keys::FEATURES, words.as_str()));
         }
-        echo_heartbeat(ready, frame, replace).map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
+        echo_heartbeat(ready, frame, replace)
+            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
     }
 
     fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
@@ -367,7 +371,13 @@ fn remaining_millis(frame: &Frame) -> Option<i64> {
 }
 
 impl Role for ServerRole {
-    fn on_data(&mut self, _cx: &mut TaskContext<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow> {
+    fn on_data(
+        &mut self,
+        _cx: &mut TaskContext<'_>,
+        link: &Arc<Link>,
+        decoder: &mut Decoder,
+        now: Instant,
+    ) -> Result<Flow> {
         self.session.stopped.store(false, Ordering::Release);
         self.pace = Pace { looked: now, batch: now, calls: 0, precise: self.pace.precise };
         let mut ready = buffers::take_scratch();

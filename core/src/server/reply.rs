@@ -104,7 +104,10 @@ impl ReplyWriter<'_> {
                 out.truncate(encoded.start);
                 Error::new(
                     Reason::LimitMaxMessageSize,
-                    format!("the answer has {size} bytes where max_message_size allows {}", options.limits.max_message_size),
+                    format!(
+                        "the answer has {size} bytes where max_message_size allows {}",
+                        options.limits.max_message_size
+                    ),
                 )
             }
             Err(Failed::Codec(error)) => encode_failed(error),
@@ -188,7 +191,8 @@ pub(super) fn put_error(
     let header = Header::response_to(request).with_status(Status::ERROR);
     let head = Head { header, service, method, metadata, extra: &extra };
     if encode(out, &head, &[]).is_err() {
-        let head = Head { metadata: &Metadata::new(), extra: &[(keys::ERROR, "the answer's metadata is too large")], ..head };
+        let head =
+            Head { metadata: &Metadata::new(), extra: &[(keys::ERROR, "the answer's metadata is too large")], ..head };
         encode(out, &head, &[]).expect("a bare error fits into a frame");
     }
 }

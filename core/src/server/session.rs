@@ -153,9 +153,10 @@ impl Session {
         let result = encode(&mut frame, &head, payload)
             .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
             .and_then(|()| {
-                self.options.limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
-                    Error::new(Reason::LimitMaxMessageSize, exceeded.to_string())
-                })?;
+                self.options
+                    .limits
+                    .check_message(frame.len() as u64 - 16)
+                    .map_err(|exceeded| Error::new(Reason::LimitMaxMessageSize, exceeded.to_string()))?;
                 self.queued_pushes.fetch_add(1, Ordering::Relaxed);
                 self.link.send(&mut frame, None, Flush::Batch).map(drop)
             });

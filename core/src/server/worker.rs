@@ -49,9 +49,7 @@ impl Workers {
                         ));
                     }
                     let _waiting = Waiting(&self.waiting);
-                    self.permits.acquire().await.map_err(|_| {
-                        Error::new(Reason::ClosedLocal, "the server has ended")
-                    })?
+                    self.permits.acquire().await.map_err(|_| Error::new(Reason::ClosedLocal, "the server has ended"))?
                 }
             };
             permit.forget();
