@@ -82,7 +82,7 @@ pub fn metadata(data: &[u8]) {
             assert!(metadata.remove(key) && !metadata.contains(key));
             model.remove(key);
         } else {
-            metadata.insert(key, &key.repeat(at % 2));
+            metadata.insert(key, key.repeat(at % 2));
             model.insert(key.clone(), key.repeat(at % 2));
         }
     }

@@ -1,7 +1,7 @@
 //! Frames to bytes, appended to a buffer of the caller's.
 
 use crate::frame::Frame;
-use crate::header::{FLAGS_OFFSET, HEADER_LEN, Header, MIN_FRAME_LEN, RESPONSE_BIT, SEQ_OFFSET};
+use crate::header::{CompressType, FLAGS_OFFSET, HEADER_LEN, Header, MIN_FRAME_LEN, RESPONSE_BIT, SEQ_OFFSET, TOTAL_OFFSET};
 use crate::metadata::{Metadata, push_pair};
 
 /// All of a frame but its payload.
@@ -184,6 +184,26 @@ pub fn set_seq(frame: &mut [u8], seq: u64) {
     }
 }
 
+/// Puts another payload, compressed for instance, in place of the one that begins at `payload_start` of an encoded frame.
+///
+/// # Errors
+/// A frame of more than 4 GiB; it is then as it was.
+pub fn replace_payload(
+    frame: &mut Vec<u8>,
+    payload_start: usize,
+    payload: &[u8],
+    compress: CompressType,
+) -> Result<(), EncodeError> {
+    let total = payload_start - HEADER_LEN + payload.len();
+    let length = u32::try_from(total).map_err(|_| EncodeError { len: HEADER_LEN + total })?;
+    frame.truncate(payload_start);
+    frame.extend_from_slice(payload);
+    frame[payload_start - 4..payload_start].copy_from_slice(&(payload.len() as u32).to_be_bytes());
+    frame[TOTAL_OFFSET..HEADER_LEN].copy_from_slice(&length.to_be_bytes());
+    Header::set_compress(&mut frame[FLAGS_OFFSET], compress);
+    Ok(())
+}
+
 /// Turns an encoded frame into a response; all else stays. Does nothing to bytes too few for a header.
 pub fn mark_response(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(FLAGS_OFFSET) {
@@ -217,6 +237,19 @@ pub fn echo_heartbeat(out: &mut Vec<u8>, frame: &Frame, replace: Option<(&str, &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replaced_payload_gives_the_frame_that_would_have_been_encoded() {
+        let head = Head::new(Header::request(crate::SerializeType::JSON, 7), b"Arith", b"Mul");
+        let (mut frame, mut expected) = (Vec::new(), Vec::new());
+        encode(&mut frame, &head, b"a longer payload").unwrap();
+        let start = frame.len() - b"a longer payload".len();
+        replace_payload(&mut frame, start, b"short", CompressType::GZIP).unwrap();
+        let header = head.header.with_compress(CompressType::GZIP);
+        encode(&mut expected, &Head { header, ..head }, b"short").unwrap();
+        assert_eq!(frame, expected);
+    }
+
     use crate::{CompressType, Decoded, Decoder, Limits, SerializeType};
 
     fn decode(wire: &[u8]) -> Frame {

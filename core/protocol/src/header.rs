@@ -236,6 +236,11 @@ impl Header {
         self
     }
 
+    /// Sets the compress type in an encoded header's byte of flags.
+    pub(crate) const fn set_compress(flags: &mut u8, compress: CompressType) {
+        *flags = (*flags & !COMPRESS_MASK) | (compress.0 << COMPRESS_SHIFT);
+    }
+
     /// The same header with this status.
     pub const fn with_status(mut self, status: Status) -> Self {
         self.flags = (self.flags & !STATUS_MASK) | status.0;
@@ -315,6 +320,8 @@ impl Header {
 pub(crate) const FLAGS_OFFSET: usize = 2;
 /// Offset of the sequence number in a frame, for changes in place.
 pub(crate) const SEQ_OFFSET: usize = 4;
+/// Where the total length stands.
+pub(crate) const TOTAL_OFFSET: usize = 12;
 /// The type bit of the flags byte.
 pub(crate) const RESPONSE_BIT: u8 = RESPONSE;
 

@@ -1,7 +1,8 @@
 //! A ring of hashes: which owner has the first point at or after a hash.
 //!
-//! The points lie in chunks by their upmost bits, so that finding one takes a look at one short chunk, and a change
-//! copies only the chunks that it touches.
+//! The points lie in chunks by their upmost bits, so that a change copies only the chunks that it touches. Hashes are
+//! spread evenly, so the place of one within its chunk is guessed and is not far off: finding it touches a cache line or
+//! two, however many points there are.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -21,8 +22,9 @@ pub(super) struct Ring {
     points: usize,
 }
 
-/// Points per chunk right after a rebuild, on average.
-const CHUNK: usize = 64;
+/// Points per chunk right after a rebuild, on average: so many that a small change to a large ring neither goes through
+/// many chunks nor copies much.
+const CHUNK: usize = 256;
 
 impl Default for Ring {
     fn default() -> Self {
@@ -41,14 +43,14 @@ impl Ring {
     ) -> Self {
         let by_hash = |a: &Point, b: &Point| a.hash.cmp(&b.hash).then_with(|| order(a.owner, b.owner));
         gone.sort_unstable_by_key(|point| (point.hash, point.owner));
-        let is_gone = |point: &Point| {
+        let is_in = |gone: &[Point], point: &Point| {
             gone.binary_search_by_key(&(point.hash, point.owner), |point| (point.hash, point.owner)).is_ok()
         };
         let points = self.points - gone.len() + new.len();
         let average = points / self.chunks.len();
         let fits = average <= 4 * CHUNK && (average >= CHUNK / 4 || self.chunks.len() == 1);
         if !fits || gone.len() + new.len() > points / 4 {
-            new.extend(self.chunks.iter().flat_map(|chunk| chunk.iter()).filter(|point| !is_gone(point)));
+            new.extend(self.chunks.iter().flat_map(|chunk| chunk.iter()).filter(|point| !is_in(&gone, point)));
             new.sort_unstable_by(by_hash);
             return Self::build(&new);
         }
@@ -61,9 +63,11 @@ impl Ring {
             if leaves.is_empty() && comes.is_empty() {
                 return chunk.clone();
             }
-            let stays = chunk.iter().filter(|point| leaves.is_empty() || !is_gone(point));
+            let stays = chunk.iter().filter(|point| !is_in(leaves, point));
             let mut changed: Vec<Point> = stays.chain(comes).copied().collect();
-            changed.sort_by(by_hash);
+            if !comes.is_empty() {
+                changed.sort_by(by_hash);
+            }
             changed.into()
         });
         Self { chunks: chunks.collect(), points }
@@ -80,7 +84,7 @@ impl Ring {
     pub(super) fn owners_from(&self, hash: u64) -> impl Iterator<Item = u32> {
         let first = chunk_of(hash, self.chunks.len());
         let (before, after) = self.chunks.split_at(first);
-        let start = self.chunks[first].partition_point(|point| point.hash < hash);
+        let start = first_from(&self.chunks[first], hash, self.chunks.len());
         let (wrapped, rest) = self.chunks[first].split_at(start);
         let later = after[1..].iter().chain(before).flat_map(|chunk| chunk.iter());
         rest.iter().chain(later).chain(wrapped).map(|point| point.owner)
@@ -90,6 +94,20 @@ impl Ring {
 /// The upmost bits of a hash, as many as `count`, a power of two, has below it.
 fn chunk_of(hash: u64, count: usize) -> usize {
     ((u128::from(hash) * count as u128) >> 64) as usize
+}
+
+/// The first of the points of a chunk, one of `count`, whose hash is `hash` or higher; their number if there is none.
+fn first_from(points: &[Point], hash: u64, count: usize) -> usize {
+    // The bits below those that chose the chunk say how far into it the hash is.
+    let within = hash.wrapping_mul(count as u64);
+    let mut place = ((u128::from(within) * points.len() as u128) >> 64) as usize;
+    while place > 0 && points[place - 1].hash >= hash {
+        place -= 1;
+    }
+    while place < points.len() && points[place].hash < hash {
+        place += 1;
+    }
+    place
 }
 
 /// Cuts off the points at the beginning that `belongs` accepts.
@@ -116,10 +134,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
         /// Whatever way led to a set of points, the ring is that of a sorted list of them.
         #[test]
-        fn a_ring_is_its_set_of_points(rounds in proptest::collection::vec(points(), 1..4), few in points(), hashes in proptest::collection::vec(any::<u64>(), 20)) {
+        fn a_ring_is_its_set_of_points(rounds in proptest::collection::vec(points(), 1..4), few in points(), hashes in proptest::collection::vec(any::<u64>(), 5)) {
             let mut ring = Ring::default();
             let mut model = BTreeSet::new();
             let mut change = |to: BTreeSet<(u64, u32)>| {
@@ -150,7 +168,7 @@ mod tests {
         let ring = Ring::default().change(Vec::new(), points(1, 10_000).collect(), |a, b| a.cmp(&b));
         let changed = ring.change(points(1, 3).collect(), vec![Point { hash: 7, owner: 2 }], |a, b| a.cmp(&b));
         let shared = ring.chunks.iter().zip(&changed.chunks).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
-        assert!(ring.chunks.len() >= 128 && shared >= ring.chunks.len() - 4, "{shared} of {}", ring.chunks.len());
+        assert!(ring.chunks.len() >= 32 && shared >= ring.chunks.len() - 4, "{shared} of {}", ring.chunks.len());
         assert_eq!(changed.owners_from(0).next(), Some(2));
     }
 }

@@ -64,17 +64,14 @@ impl<'a, R: Send + 'a> Batch<'a, R> {
     /// Makes the calls and waits for all; results are in the order of [`add`](Self::add). Dropping the future cancels
     /// those that still run.
     pub async fn run(self) -> Vec<Result<Response<R>>> {
-        let mut calls: Vec<(Option<Call<'a, _>>, Option<Result<Response<R>>>)> =
-            self.calls.into_iter().map(|call| (Some(call), None)).collect();
+        let mut running: Vec<Option<Call<'a, _>>> = self.calls.into_iter().map(Some).collect();
+        let mut results: Vec<Option<Result<Response<R>>>> = running.iter().map(|_| None).collect();
         poll_fn(|cx| {
             let mut waits = false;
-            for (call, result) in &mut calls {
-                if let Some(running) = call {
-                    match running.as_mut().poll(cx) {
-                        Poll::Ready(done) => {
-                            *result = Some(done);
-                            *call = None;
-                        }
+            for (call, result) in running.iter_mut().zip(&mut results) {
+                if let Some(polled) = call.as_mut().map(|call| call.as_mut().poll(cx)) {
+                    match polled {
+                        Poll::Ready(done) => (*call, *result) = (None, Some(done)),
                         Poll::Pending => waits = true,
                     }
                 }
@@ -82,6 +79,6 @@ impl<'a, R: Send + 'a> Batch<'a, R> {
             if waits { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
-        calls.into_iter().filter_map(|(_, result)| result).collect()
+        results.into_iter().flatten().collect()
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rpcx_protocol::compress::{COMPRESS_THRESHOLD, CompressError};
-use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
+use rpcx_protocol::compress::CompressError;
+use rpcx_protocol::encode::{EncodeError, Head, encode_with, replace_payload};
 use rpcx_protocol::frame::{Frame, PeerError};
-use rpcx_protocol::header::{CompressType, Header, SerializeType};
+use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
 use rpcx_protocol::keys;
 
 use super::core::ClientCore;
 use super::options::Plan;
 use super::routes::{MethodInfo, Routes, Selected};
-use crate::balance::CallInfo;
+use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
 use crate::connection::buffers;
@@ -34,11 +34,27 @@ pub(super) struct Target<'a> {
 
 /// A good answer.
 pub(super) struct Answer {
-    pub(super) frame: Frame,
-    /// Decompressed.
-    pub(super) payload: Bytes,
+    pub(super) opened: Opened,
     pub(super) server: Arc<str>,
     pub(super) attempts: u32,
+}
+
+/// A frame that holds a reply.
+pub(super) struct Opened {
+    pub(super) frame: Frame,
+    /// The payload, if it was compressed.
+    plain: Option<Bytes>,
+    /// When it came.
+    at: Instant,
+}
+
+impl Opened {
+    /// The reply's format and bytes.
+    pub(super) fn into_payload(self) -> (SerializeType, Bytes) {
+        // The answer's own serialize type counts, as in Go.
+        let serialize = self.frame.header().serialize();
+        (serialize, self.plain.unwrap_or_else(|| self.frame.into_payload()))
+    }
 }
 
 enum Failed {
@@ -98,7 +114,7 @@ impl Target<'_> {
             extra[used] = (keys::AUTH, token);
             used += 1;
         }
-        let mut head = Head {
+        let head = Head {
             header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
             service: self.routes.service().as_bytes(),
             method: self.method.name.as_bytes(),
@@ -121,27 +137,39 @@ impl Target<'_> {
                 }
                 Failed::Frame(error) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
             })?;
-        let mut payload_start = encoded.payload_start;
-        if plan.compress_type() != CompressType::NONE && encoded.end - encoded.payload_start > COMPRESS_THRESHOLD {
-            let compressor = self.client.compressors.get(plan.compress_type()).ok_or_else(|| {
+        if plan.compress_type() == CompressType::NONE {
+            self.check_size(frame)?;
+        }
+        Ok(encoded.payload_start)
+    }
+
+    /// Compresses the payload of an encoded request, if that was asked for and it is large enough.
+    pub(super) fn compress(&self, frame: &mut Vec<u8>, payload_start: usize, plan: &Plan<'_>) -> Result<()> {
+        let wanted = plan.compress_type();
+        if wanted == CompressType::NONE {
+            return Ok(());
+        }
+        if frame.len() - payload_start > self.client.options.compress_min_size {
+            let compressor = self.client.compressors.get(wanted).ok_or_else(|| {
                 Error::new(
                     Reason::UnsupportedCompress,
-                    format!("compress_type: no compressor is registered for {}", plan.compress_type()),
+                    format!("compress_type: no compressor is registered for {wanted}"),
                 )
             })?;
             let mut small = Vec::new();
-            compressor.compress(&frame[encoded.payload_start..], &mut small).map_err(|error| {
+            compressor.compress(&frame[payload_start..], &mut small).map_err(|error| {
                 Error::new(Reason::CodecEncode, format!("the arguments could not be compressed: {error}"))
             })?;
-            frame.truncate(encoded.start);
-            head.header = head.header.with_compress(plan.compress_type());
-            encode(frame, &head, &small).map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
-            payload_start = frame.len() - small.len();
+            replace_payload(frame, payload_start, &small, wanted)
+                .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
         }
-        limits.check_message(frame.len() as u64 - 16).map_err(|exceeded| {
+        self.check_size(frame)
+    }
+
+    fn check_size(&self, frame: &[u8]) -> Result<()> {
+        self.client.limits().check_message((frame.len() - HEADER_LEN) as u64).map_err(|exceeded| {
             Error::new(Reason::LimitMaxMessageSize, format!("the request was not sent: {exceeded}"))
-        })?;
-        Ok(payload_start)
+        })
     }
 
     fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
@@ -171,16 +199,17 @@ impl Target<'_> {
     /// common call stays small.
     pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
         self.method.recorder.began();
+        self.client.budget.on_call(plan.now);
         let result = match self.begin(plan, payload) {
             Ok(Begun::Ready { selected, caller, frame }) => {
                 let server = selected.endpoint.address.clone();
                 let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
-                    Ok(frame) => self.open(frame),
+                    Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
                 selected.ended(answer.as_ref().map(drop));
                 match answer {
-                    Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: 1 }),
+                    Ok(opened) => Ok(Answer { opened, server, attempts: 1 }),
                     Err(error) => {
                         let error = error.with_server(server).with_attempts(1);
                         if self.may_retry(plan, &error, 1) {
@@ -193,11 +222,14 @@ impl Target<'_> {
             }
             Ok(Begun::Later { frame }) => {
                 buffers::put_scratch(frame);
-                Box::pin(self.from_the_start(plan, payload)).await
+                Box::pin(self.after_waiting(plan, payload)).await
             }
             Err(error) => Err(error.with_attempts(1)),
         };
-        self.method.recorder.ended(result.as_ref().err().map(Error::kind), plan.now.elapsed());
+        match &result {
+            Ok(answer) => self.method.recorder.ended(None, answer.opened.at.saturating_duration_since(plan.now)),
+            Err(error) => self.method.recorder.ended(Some(error.kind()), plan.now.elapsed()),
+        }
         result
     }
 
@@ -219,13 +251,14 @@ impl Target<'_> {
             return Ok(Begun::Later { frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
+        self.compress(&mut frame, start, plan)?;
         match selected.endpoint.ready() {
             Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
             None => Ok(Begun::Later { frame }),
         }
     }
 
-    async fn from_the_start(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+    async fn after_waiting(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
         if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
             return self.with_backup(plan, payload).await;
         }
@@ -247,7 +280,8 @@ impl Target<'_> {
     /// The attempts after the first, which failed with `error`.
     async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
         let mut tried: Vec<Arc<str>> = Vec::new();
-        let mut backoff: Option<Backoff> = None;
+        let backoff = Backoff::new(plan.retry_interval());
+        let mut waits = 0;
         let mut attempts = 1;
         loop {
             if let Some(server) = error.server()
@@ -263,8 +297,8 @@ impl Target<'_> {
                 if !self.client.may_spend_retry(now) {
                     return Err(error.with_attempts(attempts));
                 }
-                let wait = backoff.get_or_insert_with(|| Backoff::new(plan.retry_interval())).next_wait();
-                now = match wait_until(now, wait, plan.deadline).await {
+                waits += 1;
+                now = match wait_until(now, backoff.wait(waits, random_bits()), plan.deadline).await {
                     Some(now) => now,
                     None => return Err(error.with_attempts(attempts)),
                 };
@@ -297,10 +331,14 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
-            (Ok(_), Some(address)) => Ok(Selected::given(self.client.endpoint(&address.into()))),
-            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await,
+            (Ok(start), Some(address)) => Ok((start, Selected::given(self.client.endpoint(&address.into())))),
+            (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await.map(|selected| (start, selected)),
             (Err(error), _) => Err(error),
         };
+        let chosen = chosen.and_then(|(start, selected)| {
+            self.compress(&mut frame, start, plan)?;
+            Ok(selected)
+        });
         match chosen {
             Ok(selected) => {
                 // Read by a backup request, which avoids this server.
@@ -325,7 +363,7 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let server = selected.endpoint.address.clone();
         let answer = match selected.endpoint.connect(plan.deadline).await {
-            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|frame| self.open(frame)),
+            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
@@ -333,20 +371,19 @@ impl Target<'_> {
         };
         selected.ended(answer.as_ref().map(drop));
         match answer {
-            Ok((frame, payload)) => Ok(Answer { frame, payload, server, attempts: attempt }),
+            Ok(opened) => Ok(Answer { opened, server, attempts: attempt }),
             Err(error) => Err(error.with_server(server).with_attempts(attempt)),
         }
     }
 
     /// Looks into an answer: an error of the server's, or a payload to decompress.
-    fn open(&self, frame: Frame) -> Result<(Frame, Bytes)> {
+    fn open(&self, frame: Frame, at: Instant) -> Result<Opened> {
         if let Some(said) = frame.error() {
             return Err(peer_error(said));
         }
         let compress = frame.header().compress();
         if compress == CompressType::NONE {
-            let payload = frame.payload_bytes();
-            return Ok((frame, payload));
+            return Ok(Opened { frame, plain: None, at });
         }
         let answered = |reason, text: String| Err(Error::new(reason, text).with_delivery(Delivery::Answered));
         let Some(compressor) = self.client.compressors.get(compress) else {
@@ -357,7 +394,7 @@ impl Target<'_> {
         };
         let mut plain = Vec::new();
         match compressor.decompress(frame.payload(), &mut plain, self.client.options.max_decompressed_size) {
-            Ok(()) => Ok((frame, Bytes::from(plain))),
+            Ok(()) => Ok(Opened { frame, plain: Some(Bytes::from(plain)), at }),
             Err(CompressError::TooLarge { limit }) => answered(
                 Reason::LimitMaxDecompressedSize,
                 format!("the answer's payload is larger than max_decompressed_size allows ({limit} bytes)"),

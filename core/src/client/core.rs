@@ -19,7 +19,7 @@ use crate::connection::link::QueueLimits;
 use crate::discovery::Discovery;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
-use crate::resilience::RetryBudget;
+use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
 use crate::stats::ClientRecorder;
 use crate::transport::{Address, DialOptions, Transports};
@@ -94,7 +94,7 @@ impl ClientCore {
         interceptors: Vec<Arc<dyn Interceptor>>,
     ) -> ClientCore {
         let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
-        let recorder = Arc::new(ClientRecorder::default());
+        let recorder: Arc<ClientRecorder> = Arc::default();
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
         let dialer = Dialer {
             transports,
@@ -125,8 +125,13 @@ impl ClientCore {
             time_to_disallow: options.time_to_disallow,
             closed: AtomicBool::new(false),
         };
+        let rules = BudgetRules {
+            min: options.retry_budget.min,
+            ratio: options.retry_budget.ratio,
+            window: options.retry_budget.window,
+        };
         ClientCore {
-            budget: RetryBudget::default(),
+            budget: RetryBudget::new(rules, Instant::now()),
             options,
             discovery,
             dialer: Arc::new(dialer),

@@ -55,8 +55,11 @@ impl<'a> Answers<'a> {
                 let mut frame = buffers::take_scratch();
                 let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
                 target.method.recorder.began();
-                let result = match target.encode(&mut frame, &plan, &payload, plan.now) {
-                    Ok(_) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
+                let encoded = target
+                    .encode(&mut frame, &plan, &payload, plan.now)
+                    .and_then(|start| target.compress(&mut frame, start, &plan));
+                let result = match encoded {
+                    Ok(()) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
                     Err(error) => Err(error),
                 };
                 let kind = result.as_ref().err().map(Error::kind);

@@ -26,6 +26,9 @@ pub(crate) struct Table {
     endpoints: Vec<Arc<Endpoint>>,
 }
 
+/// Selections in a row that may fall on servers which wait out a failed dial.
+const MAX_RESELECT: usize = 16;
+
 /// One service of one client.
 pub(crate) struct Routes {
     service: Arc<str>,
@@ -34,6 +37,8 @@ pub(crate) struct Routes {
     table: ArcSwap<Table>,
     updating: Mutex<()>,
     methods: ArcSwap<HashMap<Arc<str>, Arc<MethodInfo>>>,
+    /// With the option `sticky`: the server to stay with until it fails.
+    sticky: Option<Mutex<Option<Arc<str>>>>,
 }
 
 /// A method with what the client keeps about it.
@@ -58,6 +63,7 @@ impl Routes {
             }),
             updating: Mutex::new(()),
             methods: ArcSwap::default(),
+            sticky: client.options.sticky.then(Mutex::default),
         };
         routes.refresh(client);
         Ok(routes)
@@ -84,10 +90,25 @@ impl Routes {
         Ok(kept)
     }
 
+    /// The server to stay with, if it is still there and has not just failed.
+    fn sticky(&self, endpoints: &[Arc<Endpoint>], avoid: &[Arc<str>]) -> Option<Arc<Endpoint>> {
+        let kept = self.sticky.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        if avoid.contains(&kept) {
+            return None;
+        }
+        endpoints.iter().find(|endpoint| endpoint.address == kept).cloned()
+    }
+
+    fn stick_to(&self, endpoint: &Endpoint) {
+        if let Some(sticky) = &self.sticky {
+            *sticky.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.address.clone());
+        }
+    }
+
     /// The servers as discovery has them now.
     pub(super) fn current(&self, client: &ClientCore) -> Guard<Arc<Table>> {
         let table = self.table.load();
-        if Arc::ptr_eq(&table.source, &self.watch.latest()) {
+        if table.source.revision() == self.watch.revision() {
             return table;
         }
         self.refresh(client);
@@ -166,35 +187,52 @@ impl Table {
                 ),
             });
         }
-        let chosen = routes.selector.select(&self.visible, info);
-        let Some(index) = chosen else {
+        if let Some(sticky) = routes.sticky(&self.endpoints, info.avoid) {
+            return Ok(Selected { endpoint: sticky, report: None });
+        }
+        let first = self.choose(routes, info, now)?;
+        if self.endpoints.len() == 1 || first.endpoint.is_ready_or_allowed(now) {
+            return Ok(first);
+        }
+        // It could not be dialled a moment ago. Others are asked for by the same select mode; if none can be dialled, any will do.
+        let mut avoid = info.avoid.to_vec();
+        avoid.push(first.endpoint.address.clone());
+        for _ in 0..MAX_RESELECT.min(self.endpoints.len() - 1) {
+            let next = self.choose(routes, &CallInfo { avoid: &avoid, ..*info }, now)?;
+            if next.endpoint.is_ready_or_allowed(now) {
+                return Ok(next);
+            }
+            if avoid.contains(&next.endpoint.address) {
+                break;
+            }
+            avoid.push(next.endpoint.address.clone());
+        }
+        Ok(first)
+    }
+
+    /// What the select mode says.
+    fn choose<'r>(self: &Arc<Self>, routes: &'r Routes, info: &CallInfo<'_>, now: Instant) -> Result<Selected<'r>> {
+        let Some(index) = routes.selector.select(&self.visible, info) else {
             return Err(Error::new(
                 Reason::NoServerNoneEligible,
                 format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
             ));
         };
-        let report =
-            routes.selector.wants_feedback().then(|| Report { routes, table: self.clone(), index, began: now });
-        let endpoint = &self.endpoints[index];
-        if self.endpoints.len() == 1 || endpoint.is_ready_or_allowed(now) {
-            return Ok(Selected { endpoint: endpoint.clone(), report });
-        }
-        // It could not be dialled a moment ago: any other that can be.
-        let other = self
-            .endpoints
-            .iter()
-            .find(|other| !info.avoid.iter().any(|tried| **tried == *other.address) && other.is_ready_or_allowed(now));
-        Ok(match other {
-            Some(other) => Selected { endpoint: other.clone(), report: None },
-            None => Selected { endpoint: endpoint.clone(), report },
-        })
+        let endpoint = self.endpoints[index].clone();
+        routes.stick_to(&endpoint);
+        let report = routes
+            .selector
+            .wants_feedback()
+            .then(|| Box::new(Report { routes, table: self.clone(), index, began: now }));
+        Ok(Selected { endpoint, report })
     }
 }
 
 /// A server for one attempt.
 pub(super) struct Selected<'r> {
     pub(super) endpoint: Arc<Endpoint>,
-    report: Option<Report<'r>>,
+    /// Boxed: most select modes want no report, and this moves with every call.
+    report: Option<Box<Report<'r>>>,
 }
 
 /// What the selector is still to be told about an attempt.
@@ -213,17 +251,14 @@ impl Selected<'_> {
 
     /// The attempt is over. Dropping it instead says that the caller gave up.
     pub(super) fn ended(mut self, result: Result<(), &Error>) {
-        if let Some(report) = self.report.take() {
-            let verdict = match result {
-                Ok(()) => Verdict::Answered,
-                Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
-                Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => {
-                    Verdict::Abandoned
-                }
-                Err(_) => Verdict::Failed,
-            };
-            report.tell(verdict);
-        }
+        let Some(report) = self.report.take() else { return };
+        let verdict = match result {
+            Ok(()) => Verdict::Answered,
+            Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
+            Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => Verdict::Abandoned,
+            Err(_) => Verdict::Failed,
+        };
+        report.tell(verdict);
     }
 }
 
@@ -246,7 +281,7 @@ impl Drop for Selected<'_> {
 /// The select mode that the options ask for.
 fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
     Ok(match options.select_mode {
-        SelectMode::Random => Box::new(balance::Random::default()),
+        SelectMode::Random => Box::new(balance::Random),
         SelectMode::RoundRobin => Box::new(balance::RoundRobin::new()),
         SelectMode::WeightedRoundRobin => Box::new(balance::WeightedRoundRobin::new()),
         SelectMode::ConsistentHash => Box::new(balance::ConsistentHash::new()),

@@ -226,8 +226,12 @@ impl<C: CodecSet> Method<C> {
         let serialize = self.serialize_type(&NO_OPTIONS);
         let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
-        decode_payload::<C, R>(answer.frame.header().serialize(), answer.payload)
-            .map_err(|error| error.with_server(answer.server).with_attempts(answer.attempts))
+        let Answer { opened, server, attempts } = answer;
+        let (serialize, payload) = opened.into_payload();
+        match decode_payload::<C, R>(serialize, payload) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.with_server(server).with_attempts(attempts)),
+        }
     }
 
     /// See [`Service::call_with`].
@@ -351,17 +355,20 @@ impl ChainEnd for Send<'_> {
                 return Ok(Reply::default());
             }
             let answer = self.target.run(&plan, &payload).await?;
-            Ok(Reply { metadata: answer.frame.metadata(), payload: answer.payload })
+            let metadata = answer.opened.frame.metadata();
+            Ok(Reply { metadata, payload: answer.opened.into_payload().1 })
         })
     }
 }
 
 pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<R>> {
-    // The answer's own serialize type counts, as in Go.
-    let serialize = answer.frame.header().serialize();
-    let value = decode_payload::<C, R>(serialize, answer.payload)
-        .map_err(|error| error.with_server(answer.server.clone()).with_attempts(answer.attempts))?;
-    Ok(Response { value, metadata: answer.frame.metadata(), server: answer.server, attempts: answer.attempts })
+    let Answer { opened, server, attempts } = answer;
+    let metadata = opened.frame.metadata();
+    let (serialize, payload) = opened.into_payload();
+    match decode_payload::<C, R>(serialize, payload) {
+        Ok(value) => Ok(Response { value, metadata, server, attempts }),
+        Err(error) => Err(error.with_server(server).with_attempts(attempts)),
+    }
 }
 
 fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
@@ -369,12 +376,14 @@ fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Resu
     Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
 }
 
+#[inline]
 fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
     let payload = if payload.is_empty() { Bytes::from_static(zero_value(serialize)) } else { payload };
-    C::decode(serialize, &payload).map_err(|error| {
-        Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
-            .with_delivery(Delivery::Answered)
-    })
+    match C::decode(serialize, &payload) {
+        Ok(value) => Ok(value),
+        Err(error) => Err(Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
+            .with_delivery(Delivery::Answered)),
+    }
 }
 
 impl Target<'_> {
@@ -382,11 +391,15 @@ impl Target<'_> {
     pub(super) async fn send(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<()> {
         let now = plan.now;
         let mut frame = buffers::take_scratch();
-        let endpoint = match self.encode(&mut frame, plan, payload, now) {
-            Ok(start) => self.select(plan, &frame[start..], &[], now).await,
+        let chosen = match self.encode(&mut frame, plan, payload, now) {
+            Ok(start) => self.select(plan, &frame[start..], &[], now).await.map(|selected| (start, selected)),
             Err(error) => Err(error),
         };
-        let sent = match endpoint {
+        let chosen = chosen.and_then(|(start, selected)| {
+            self.compress(&mut frame, start, plan)?;
+            Ok(selected)
+        });
+        let sent = match chosen {
             Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
                 Ok(caller) => caller.send_oneway(frame),
                 Err(error) => Err(error),

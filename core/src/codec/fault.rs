@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The error type of this crate's serializers and deserializers.
 #[derive(Debug)]
-pub struct Fault(Box<Inner>);
+pub(super) struct Fault(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {

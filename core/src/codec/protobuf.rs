@@ -23,7 +23,9 @@ impl<T: Message> Encode<T> for Protobuf {
     #[inline]
     fn encode(serialize: SerializeType, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         CodecError::check::<Self>(serialize)?;
-        value.encode(out).map_err(|e| CodecError::Encode(format!("the protobuf message: {e}")))
+        // `Message::encode` would first measure the message, to see whether it fits: a vector grows.
+        value.encode_raw(out);
+        Ok(())
     }
 }
 
@@ -32,6 +34,9 @@ impl<T: Message + Default> Decode<T> for Protobuf {
     fn decode(serialize: SerializeType, payload: &Bytes) -> Result<T, CodecError> {
         CodecError::check::<Self>(serialize)?;
         // A slice is read faster than `Bytes`, whose only gain would be for fields of that type.
-        T::decode(payload.as_ref()).map_err(|e| CodecError::Decode(format!("the protobuf payload: {e}")))
+        match T::decode(payload.as_ref()) {
+            Ok(message) => Ok(message),
+            Err(error) => Err(CodecError::Decode(format!("the protobuf payload: {error}"))),
+        }
     }
 }

@@ -14,7 +14,8 @@ options! {
     /// use rpcx::config::CallOptions;
     /// use std::time::Duration;
     ///
-    /// let options = CallOptions { timeout: Some(Duration::from_millis(200)), idempotent: Some(true), ..Default::default() };
+    /// let timeout = Some(Duration::from_millis(200));
+    /// let options = CallOptions { timeout, idempotent: Some(true), ..CallOptions::default() };
     /// options.validate()?;
     /// # Ok::<(), rpcx::error::Error>(())
     /// ```

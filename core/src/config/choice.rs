@@ -5,7 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! choices {
-    ($( $(#[doc = $doc:literal])+ $Choice:ident { $( $(#[doc = $meaning:literal])+ $value:ident = $name:literal, )+ } )+) => { $(
+    ($(
+        $(#[doc = $doc:literal])+
+        $Choice:ident { $( $(#[doc = $meaning:literal])+ $value:ident = $name:literal, )+ }
+    )+) => { $(
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -66,8 +69,8 @@ choices! {
         Failfast = "failfast",
         /// Tries the same server again, up to `retries` more times.
         Failtry = "failtry",
-        /// Sends an idempotent call to a second server when the first has not answered within `backup_latency`; the first
-        /// good answer wins.
+        /// Sends an idempotent call to a second server when the first has not answered within `backup_latency`; the
+        /// first good answer wins.
         Failbackup = "failbackup",
     }
 

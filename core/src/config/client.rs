@@ -32,11 +32,11 @@ options! {
         select_mode: SelectMode = SelectMode::RoundRobin, any(), Start;
         /// Attempts after the first.
         retries: u32 = 3, between(0, 100), Live;
-        /// First step of the jittered exponential wait before another attempt. A move to another server after an attempt
-        /// that was not sent does not wait.
+        /// First step of the jittered exponential wait before another attempt. A move to another server after an
+        /// attempt that was not sent does not wait.
         retry_interval: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
-        /// Whether calls that may have run are tried again though they are not `idempotent`, as Go's rpcx does. A handler may
-        /// then run more than once for one call.
+        /// Whether calls that may have run are tried again though they are not `idempotent`, as Go's rpcx does. A
+        /// handler may then run more than once for one call.
         retry_maybe_run: bool = false, any(), Live;
         /// How long fail mode `failbackup` waits for the first server before it asks a second.
         backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
@@ -54,13 +54,13 @@ options! {
         sticky: bool = false, any(), Start;
         /// Connections to each server.
         connections: u32 = 1, between(1, 1024), Start;
-        /// After this time without a byte from the server it is asked for a sign of life; also the hello by which peers of
-        /// this library learn what the other can do. 0: neither, as with Go's rpcx.
+        /// After this time without a byte from the server it is asked for a sign of life; also the hello by which peers
+        /// of this library learn what the other can do. 0: neither, as with Go's rpcx.
         heartbeat_interval: Duration = secs(15), off_or(ms(1), hours(24)), Start;
         /// A connection on which nothing at all came for so long is closed.
         heartbeat_timeout: Duration = secs(30), off_or(ms(1), hours(24)), Start;
-        /// With calls pending and nothing coming for so long, the server is asked for a sign of life; after as long again the
-        /// connection is replaced. Off when `heartbeat_interval` is 0.
+        /// With calls pending and nothing coming for so long, the server is asked for a sign of life; after as long
+        /// again the connection is replaced. Off when `heartbeat_interval` is 0.
         stuck_timeout: Duration = secs(10), off_or(ms(1), hours(24)), Start;
         /// A connection on which nothing is pending and nothing but heartbeats has moved for so long is closed.
         idle_timeout: Duration = Duration::ZERO, off_or(ms(1), hours(8760)), Start;
@@ -80,21 +80,23 @@ options! {
         max_metadata_pairs: u32 = 128, between(1, 1_000_000), Start;
         /// Most calls of one connection that wait for their answers; further ones fail with `overload`.
         max_in_flight: u32 = 65_536, between(1, 16_777_216), Start;
-        /// Most requests of one connection that wait to be written. When the queue is full the oldest fail with `overload`.
+        /// Most requests of one connection that wait to be written. When the queue is full the oldest fail with
+        /// `overload`.
         max_queued_requests: u32 = 65_536, between(1, 16_777_216), Start;
         /// Most bytes of one connection that wait to be written, with the same rule.
         max_queued_bytes: usize = mib(64), between(kib(1), mib(4095)), Start;
         /// A connection with more calls given up after sending and not yet answered is drained and replaced.
         max_lingering: u32 = 4096, between(1, 16_777_216), Start;
-        /// Longest time that a server which could not be dialled stays out of selection: it begins at 1 s, doubles with each
-        /// failure, and ends with a success. 0: it stays in.
+        /// Longest time that a server which could not be dialled stays out of selection: it begins at 1 s, doubles with
+        /// each failure, and ends with a success. 0: it stays in.
         time_to_disallow: Duration = secs(60), off_or(ms(1), hours(24)), Start;
         /// How long a call waits for the first answer of the discovery.
         discovery_timeout: Duration = secs(5), between(ms(1), secs(600)), Start;
         /// How long an empty list from a registry that has just come back is not believed.
         empty_hold: Duration = secs(60), off_or(ms(1), hours(24)), Start;
         /// Metadata keys that a call made inside a handler takes over from the handler's own call.
-        propagate_metadata: Vec<String> = ["traceparent", "tracestate", "baggage"].map(String::from).to_vec(), user_keys(), Live;
+        propagate_metadata: Vec<String> =
+            ["traceparent", "tracestate", "baggage"].map(String::from).to_vec(), user_keys(), Live;
         /// Most server pushes that wait to be read.
         push_queue: u32 = 1024, between(1, 16_777_216), Start;
         /// What happens to a push when that queue is full.

@@ -1,7 +1,7 @@
 //! Options of clients, calls and servers, each scope one declarative table.
 //!
-//! A line of a table gives an option its name, type, default, range, the moment it takes effect and its meaning. From it
-//! come the field of the struct, [`set`](ClientOptions::set) by name, the checks, the serde form and the row of
+//! A line of a table gives an option its name, type, default, range, the moment it takes effect and its meaning. From
+//! it come the field of the struct, [`set`](ClientOptions::set) by name, the checks, the serde form and the row of
 //! `docs/CONFIGURATION.md`; every language binding sets options by the same names. Collaborators (discovery, selectors,
 //! interceptors) are not options: they go through the builders.
 //!

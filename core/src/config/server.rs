@@ -32,8 +32,8 @@ options! {
         worker_threads: u32 = 32, between(1, 4096), Start;
         /// Most requests that wait for such a thread; further ones are answered `overload`.
         worker_queue: u32 = 4096, between(0, 16_777_216), Start;
-        /// An asynchronous handler whose first poll took longer than this no longer starts on its connection's own task; 0:
-        /// none does.
+        /// An asynchronous handler whose first poll took longer than this no longer starts on its connection's own
+        /// task; 0: none does.
         inline_limit: Duration = us(50), between(Duration::ZERO, secs(1)), Start;
         /// A frame that has begun must be complete within this time, however it drips.
         read_timeout: Duration = secs(30), off_or(ms(1), hours(24)), Start;
@@ -57,7 +57,8 @@ options! {
         push_to_unknown: bool = true, any(), Live;
         /// Whether the answer of a handler that panicked contains the panic's own text.
         panic_text: bool = true, any(), Live;
-        /// Replies of at most this size are sent plain though the request was compressed; Go's rpcx has the same threshold.
+        /// Replies of at most this size are sent plain though the request was compressed; Go's rpcx has the same
+        /// threshold.
         compress_min_size: usize = kib(1), between(0, mib(4095)), Live;
         /// Whether MessagePack integers keep the width of their type, as Go writes them, instead of the shortest form.
         msgpack_keep_widths: bool = false, any(), Live;

@@ -61,7 +61,8 @@ impl Takes {
 pub struct OptionRow {
     /// The name, dotted for a group: `tls.ca`.
     pub name: &'static str,
-    /// The name of its type: `duration`, `size`, `integer`, `number`, `boolean`, `choice`, `text`, `path`, `list`, `secret`.
+    /// The name of its type: `duration`, `size`, `integer`, `number`, `boolean`, `choice`, `text`, `path`, `list`,
+    /// `secret`.
     pub type_name: &'static str,
     /// The values it may have, or empty for every value of the type.
     pub range: String,
@@ -85,7 +86,10 @@ macro_rules! options {
         $(
             $(#[$group_meta:meta])*
             $group:ident: $Group:ident {
-                $( $(#[doc = $gdoc:literal])+ $gname:ident: $GType:ty = $gdefault:expr, $gallowed:expr, $gtakes:ident; )*
+                $(
+                    $(#[doc = $gdoc:literal])+
+                    $gname:ident: $GType:ty = $gdefault:expr, $gallowed:expr, $gtakes:ident;
+                )*
             }
         )*
     ) => {
@@ -168,7 +172,8 @@ macro_rules! options {
                 Err($crate::config::table::unknown(name, Self::NAMES))
             }
 
-            /// The text of the option's present value: `***` for a secret, empty when unset, `None` for an unknown name.
+            /// The text of the option's present value: `***` for a secret, empty when unset, `None` for an unknown
+            /// name.
             pub fn get(&self, name: &str) -> Option<String> {
                 self.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
             }
@@ -193,22 +198,24 @@ macro_rules! options {
             pub fn validate(&self) -> $crate::error::Result<()> {
                 use $crate::config::table::check;
                 $( check(stringify!($name), &self.$name, &$allowed)?; )*
-                $( $( check(concat!(stringify!($group), ".", stringify!($gname)), &self.$group.$gname, &$gallowed)?; )* )*
+                $( $(
+                    check(concat!(stringify!($group), ".", stringify!($gname)), &self.$group.$gname, &$gallowed)?;
+                )* )*
                 self.check_combinations()
             }
         }
 
         impl serde::Serialize for $Options {
             /// A flat map of names, with durations and sizes as text; what is unset or secret is left out.
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
                 $crate::config::text::serialize(self.iter(), serializer)
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $Options {
-            /// A map of names to text, numbers, booleans or lists; a group may be a map of its own. What is left out keeps
-            /// its default; an unknown name and a value out of range are errors.
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            /// A map of names to text, numbers, booleans or lists; a group may be a map of its own. What is left out
+            /// keeps its default; an unknown name and a value out of range are errors.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
                 let mut options = Self::default();
                 $crate::config::text::deserialize(deserializer, &mut |name, text| options.set(name, text))?;
                 Ok(options)
@@ -221,7 +228,8 @@ macro_rules! options {
 macro_rules! live_options {
     ($Options:ident) => {
         impl $Options {
-            /// As [`set`](Self::set), for a client or server that already runs: refuses what takes effect at its start only.
+            /// As [`set`](Self::set), for a client or server that already runs: refuses what takes effect at its start
+            /// only.
             ///
             /// # Errors
             ///

@@ -1,8 +1,8 @@
 //! Option values as text: how each type is read, written and bounded.
 //!
 //! In the tables a `usize` is a size in bytes and a `u32` a count; a [`Duration`] of zero means off or none where its
-//! range says so. `500ms`, `15s`, `2m` are durations (a bare number: milliseconds), `64MiB`, `16KiB` sizes (a bare number:
-//! bytes); lists are separated by commas.
+//! range says so. `500ms`, `15s`, `2m` are durations (a bare number: milliseconds), `64MiB`, `16KiB` sizes (a bare
+//! number: bytes); lists are separated by commas.
 
 use bytes::Bytes;
 use rpcx_protocol::{CompressType, SerializeType};
@@ -344,7 +344,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(nanos in any::<u64>(), size in any::<u32>(), list in proptest::collection::vec("[a-z]{1,5}", 0..4)) {
+        fn what_is_written_reads_back(
+            nanos in any::<u64>(),
+            size in any::<u32>(),
+            list in proptest::collection::vec("[a-z]{1,5}", 0..4),
+        ) {
             let time = Duration::from_nanos(nanos);
             prop_assert_eq!(Duration::parse(&time.value().to_string()), Ok(time));
             let size = size as usize;

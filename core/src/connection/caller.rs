@@ -67,6 +67,8 @@ pub(super) struct Calls {
     pub(super) armed: u64,
     pub(super) last_used: u64,
     pub(super) pending_since: u64,
+    /// When the last answers came: what a call's latency is measured by.
+    pub(super) answered_at: Instant,
 }
 
 /// The calling half of one connection; shared by its driver and every call on it.
@@ -91,6 +93,7 @@ impl Caller {
                 armed: u64::MAX,
                 last_used: 0,
                 pending_since: 0,
+                answered_at: Instant::now(),
             }),
             link,
             features: Mutex::new(Features::NONE),
@@ -413,10 +416,10 @@ impl Exchange<'_> {
     }
 
     /// The deadline has passed. An answer that came at the same moment wins.
-    fn expired(&mut self, seq: u32, start: u64) -> Result<Frame> {
+    fn expired(&mut self, seq: u32, start: u64) -> Result<(Frame, Instant)> {
         let unsent = start >= self.caller.link.written();
         if let Some(outcome) = self.caller.give_up(seq, start) {
-            return self.conclude(start, outcome);
+            return self.conclude(start, outcome).map(|frame| (frame, Instant::now()));
         }
         self.state = State::Done;
         let remote = &self.caller.link.info.remote;
@@ -431,9 +434,10 @@ impl Exchange<'_> {
 }
 
 impl Future for Exchange<'_> {
-    type Output = Result<Frame>;
+    /// The answer, and when it came.
+    type Output = Result<(Frame, Instant)>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Frame>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         match this.state {
             State::Ready => match this.start(cx.waker()) {
@@ -446,8 +450,9 @@ impl Future for Exchange<'_> {
             State::Waiting { seq, start } => {
                 let mut calls = this.caller.calls();
                 if let Some(outcome) = calls.pending.take(seq) {
+                    let at = calls.answered_at;
                     drop(calls);
-                    return Poll::Ready(this.conclude(start, outcome));
+                    return Poll::Ready(this.conclude(start, outcome).map(|frame| (frame, at)));
                 }
                 match calls.pending.waiter_mut(seq) {
                     Some(waiting) if waiting.expired => {
@@ -466,7 +471,9 @@ impl Future for Exchange<'_> {
                             Error::new(Reason::InternalBug, "the call's slot is gone but the connection is open")
                         });
                         drop(calls);
-                        Poll::Ready(this.conclude(start, Err(Failure::Lost(error))))
+                        Poll::Ready(
+                            this.conclude(start, Err(Failure::Lost(error))).map(|frame| (frame, Instant::now())),
+                        )
                     }
                 }
             }

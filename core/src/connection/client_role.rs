@@ -85,10 +85,12 @@ impl Role for ClientRole {
         decoder: &mut Decoder,
         now: Instant,
     ) -> Result<Flow> {
+        let arrived = now;
         let now = link.millis(now);
         self.heartbeat.on_receive(now);
         let caller = self.caller.clone();
         let mut calls = caller.calls();
+        calls.answered_at = arrived;
         let result = loop {
             match decoder.next() {
                 Ok(Some(Decoded::Frame(frame))) => {

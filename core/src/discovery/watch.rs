@@ -3,6 +3,7 @@
 use super::{Node, Snapshot, SnapshotState};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -17,6 +18,8 @@ struct Cell {
 #[derive(Clone)]
 pub struct Watch {
     cell: watch::Receiver<Cell>,
+    /// The revision of the newest snapshot, readable without the cell's lock.
+    revision: Arc<AtomicU64>,
     seen: u64,
 }
 
@@ -24,6 +27,13 @@ impl Watch {
     /// The newest snapshot; before the first answer an empty one in state [`Unknown`](SnapshotState::Unknown). Cheap.
     pub fn latest(&self) -> Arc<Snapshot> {
         self.cell.borrow().snapshot.clone()
+    }
+
+    /// The revision of the newest snapshot, or shortly of the one before it: one atomic load, for looking before every call
+    /// whether [`latest`](Self::latest) has something new.
+    #[inline]
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
     }
 
     /// Waits for a snapshot newer than the last one that this method or [`known`](Self::known) gave (at first: than the
@@ -68,19 +78,22 @@ impl fmt::Debug for Watch {
 /// All methods take `&self`, may be called from any thread, and never wait for a reader.
 pub struct Publisher {
     cell: watch::Sender<Cell>,
+    revision: Arc<AtomicU64>,
 }
 
 impl Publisher {
     /// A publisher that knows nothing yet.
     pub fn new() -> Self {
-        Self { cell: watch::Sender::new(Cell { snapshot: Arc::new(Snapshot::unknown()), closed: false }) }
+        let unknown = Snapshot::unknown();
+        let revision = Arc::new(AtomicU64::new(unknown.revision()));
+        Self { cell: watch::Sender::new(Cell { snapshot: Arc::new(unknown), closed: false }), revision }
     }
 
     /// A new reader, which starts with what is known now.
     pub fn watch(&self) -> Watch {
         let cell = self.cell.subscribe();
         let seen = cell.borrow().snapshot.revision();
-        Watch { cell, seen }
+        Watch { cell, revision: self.revision.clone(), seen }
     }
 
     /// What the readers see now.
@@ -132,6 +145,8 @@ impl Publisher {
             }
             new = Arc::new(new.restated(cell.snapshot.revision() + 1, new.state()));
             std::mem::swap(&mut cell.snapshot, &mut new);
+            // Under the cell's lock, so that revisions are stored in order.
+            self.revision.store(cell.snapshot.revision(), Ordering::Release);
             true
         });
     }

@@ -1,41 +1,10 @@
-//! stub
-use std::time::*;
-/// b
-#[derive(Debug)]
-pub struct Backoff(Duration);
-impl Backoff {
-    /// n
-    pub fn new(d: Duration) -> Self {
-        Backoff(d)
-    }
-    /// n
-    pub fn next_wait(&mut self) -> Duration {
-        self.0
-    }
-}
-/// r
-#[derive(Debug, Default)]
-pub struct RetryBudget;
-impl RetryBudget {
-    /// n
-    pub fn try_retry(&self, _n: Instant) -> bool {
-        true
-    }
-}
-/// d
-#[derive(Debug)]
-pub struct DialBackoff;
-impl DialBackoff {
-    /// n
-    pub fn new(_d: Duration) -> Self {
-        DialBackoff
-    }
-    /// n
-    pub fn allows(&self, _n: Instant) -> bool {
-        true
-    }
-    /// n
-    pub fn succeeded(&mut self) {}
-    /// n
-    pub fn failed(&mut self, _n: Instant) {}
-}
+//! What keeps failures from spreading: small machines that take the time and random bits as arguments. Pure: no sockets,
+//! no tasks, no clock.
+
+mod backoff;
+mod budget;
+mod dial_backoff;
+
+pub use backoff::Backoff;
+pub use budget::{BudgetRules, RetryBudget};
+pub use dial_backoff::DialBackoff;

@@ -52,6 +52,7 @@ pub(super) enum Place {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Default)]
 pub struct ServerBuilder {
     options: ServerOptions,
     table: Table,
@@ -64,23 +65,6 @@ pub struct ServerBuilder {
     places: Vec<Place>,
     /// The first mistake; told by `start`.
     mistake: Option<Error>,
-}
-
-impl Default for ServerBuilder {
-    fn default() -> Self {
-        ServerBuilder {
-            options: ServerOptions::default(),
-            table: Table::default(),
-            recorder: Arc::default(),
-            authenticator: None,
-            interceptors: Vec::new(),
-            protocols: Vec::new(),
-            compressors: Compressors::default(),
-            transports: Transports::default(),
-            places: Vec::new(),
-            mistake: None,
-        }
-    }
 }
 
 impl ServerBuilder {
@@ -320,6 +304,7 @@ fn session_options(options: &ServerOptions, compressors: Compressors) -> Session
         },
         max_decompressed_size: options.max_decompressed_size,
         compressors,
+        compress_min_size: options.compress_min_size,
         max_in_flight: options.max_in_flight as usize,
         reject_overload: options.in_flight_policy == InFlightPolicy::Reject,
         read_timeout: nonzero(options.read_timeout),

@@ -72,6 +72,25 @@ where
     }
 }
 
+/// The types that a handler is made for, without having any of them.
+type Types<C, A, R> = PhantomData<fn() -> (C, A, R)>;
+
+/// A service object whose outer count of references belongs to one connection: handlers that count on several shards do
+/// not contend for one counter.
+pub type Shared<T> = Arc<Local<T>>;
+
+/// What a [`Shared`] points to: the object itself.
+#[derive(Debug)]
+pub struct Local<T>(Arc<T>);
+
+impl<T> std::ops::Deref for Local<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// Decodes the payload of a call, with an error that tells the caller what does not fit.
 fn decode<C: Decode<A>, A>(call: &Inner) -> Result<A> {
     C::decode(call.frame.header().serialize(), &call.payload)
@@ -81,7 +100,7 @@ fn decode<C: Decode<A>, A>(call: &Inner) -> Result<A> {
 /// `Fn(Context, Args) -> Future<Result<Reply>>` in the formats of `C`.
 pub(super) struct Function<C, A, R, F> {
     function: F,
-    marker: PhantomData<fn() -> (C, A, R)>,
+    marker: Types<C, A, R>,
 }
 
 impl<C, A, R, F> Function<C, A, R, F> {
@@ -115,14 +134,14 @@ where
 
 /// A method of a service object: the object is shared, its reference count is each connection's own.
 pub(super) struct ServiceMethod<T, C, A, R, F> {
-    service: Arc<Arc<T>>,
+    service: Shared<T>,
     function: F,
-    marker: PhantomData<fn() -> (C, A, R)>,
+    marker: Types<C, A, R>,
 }
 
 impl<T, C, A, R, F> ServiceMethod<T, C, A, R, F> {
     pub(super) fn new(service: Arc<T>, function: F) -> Self {
-        ServiceMethod { service: Arc::new(service), function, marker: PhantomData }
+        ServiceMethod { service: Arc::new(Local(service)), function, marker: PhantomData }
     }
 }
 
@@ -132,7 +151,7 @@ where
     C: Decode<A> + Encode<R>,
     A: 'static,
     R: 'static,
-    F: Fn(Arc<Arc<T>>, Context, A) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(Shared<T>, Context, A) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<R>> + Send + 'static,
 {
     fn supports(&self, serialize: SerializeType) -> bool {
@@ -150,7 +169,7 @@ where
     }
 
     fn localize(&self) -> Option<Arc<dyn Handler>> {
-        Some(Arc::new(Self::new(Arc::clone(&self.service), self.function.clone())))
+        Some(Arc::new(Self::new(self.service.0.clone(), self.function.clone())))
     }
 }
 
@@ -200,7 +219,7 @@ where
 /// `Fn(Context, Args) -> Result<Reply>` that may block: it runs on the pool of plain handlers.
 pub(super) struct Blocking<C, A, R, F> {
     function: Arc<F>,
-    marker: PhantomData<fn() -> (C, A, R)>,
+    marker: Types<C, A, R>,
 }
 
 impl<C, A, R, F> Blocking<C, A, R, F> {

@@ -22,6 +22,7 @@ mod worker;
 
 pub use builder::ServerBuilder;
 pub use context::Context;
+pub use handler::{Local, Shared};
 pub use pipeline::Authenticator;
 pub use protocol::{Protocol, Wants};
 pub use push::ConnectionHandle;

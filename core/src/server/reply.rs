@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use rpcx_protocol::compress::{COMPRESS_THRESHOLD, Compressors};
-use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with};
+use rpcx_protocol::compress::Compressors;
+use rpcx_protocol::encode::{EncodeError, Head, encode, encode_with, replace_payload};
 use rpcx_protocol::header::{CompressType, Header, Status};
 use rpcx_protocol::keys;
 use rpcx_protocol::metadata::Metadata;
@@ -94,8 +94,8 @@ impl ReplyWriter<'_> {
             Ok(encoded) => {
                 let wanted = call.frame.header().compress();
                 let len = encoded.end - encoded.payload_start;
-                if wanted != CompressType::NONE && len > COMPRESS_THRESHOLD {
-                    compress_last(out, encoded.start, encoded.payload_start, &head, wanted, &options.compressors);
+                if wanted != CompressType::NONE && len > options.compress_min_size {
+                    compress_last(out, encoded.start, encoded.payload_start, wanted, &options.compressors);
                 }
                 if out.len() - encoded.start <= options.limits.max_message_size + 16 {
                     return;
@@ -144,23 +144,22 @@ fn encode_failed(error: CodecError) -> Error {
     Error::new(Reason::CodecEncode, format!("the answer could not be encoded: {error}"))
 }
 
-/// Replaces the payload of the last frame in `out` by its compressed form; an unknown type leaves it plain, as in Go.
+/// Compresses the payload of the last frame in `out`; an unknown type leaves it plain, as in Go.
 fn compress_last(
     out: &mut Vec<u8>,
     start: usize,
     payload_start: usize,
-    head: &Head<'_>,
     wanted: CompressType,
     compressors: &Compressors,
 ) {
     let Some(compressor) = compressors.get(wanted) else { return };
     let mut small = Vec::new();
-    if compressor.compress(&out[payload_start..], &mut small).is_err() {
-        return;
+    if compressor.compress(&out[payload_start..], &mut small).is_ok() {
+        let mut frame = out.split_off(start);
+        // A frame whose compressed form would be too large stays plain.
+        let _ = replace_payload(&mut frame, payload_start - start, &small, wanted);
+        out.append(&mut frame);
     }
-    out.truncate(start);
-    let head = Head { header: head.header.with_compress(wanted), ..*head };
-    encode(out, &head, &small).expect("a smaller frame fits where a larger one did");
 }
 
 /// Appends an error response, unless the request is oneway. Its text is never empty: Go takes an empty one for success.

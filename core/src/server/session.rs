@@ -26,6 +26,8 @@ pub(crate) struct SessionOptions {
     pub(crate) limits: Limits,
     pub(crate) max_decompressed_size: usize,
     pub(crate) compressors: Compressors,
+    /// Payloads above this size are compressed when the request was.
+    pub(crate) compress_min_size: usize,
     pub(crate) max_in_flight: usize,
     /// Beyond `max_in_flight`: answer with `overload` instead of reading no further.
     pub(crate) reject_overload: bool,

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 
 use super::context::Context;
-use super::handler::{Blocking, Function, Handler, RawFunction, ServiceMethod};
+use super::handler::{Blocking, Function, Handler, RawFunction, ServiceMethod, Shared};
 use crate::codec::{Decode, Encode};
 use crate::error::Result;
 use crate::stats::MethodRecorder;
@@ -49,7 +49,7 @@ impl Method {
         C: Decode<A> + Encode<R>,
         A: 'static,
         R: 'static,
-        F: Fn(Arc<Arc<T>>, Context, A) -> Fut + Clone + Send + Sync + 'static,
+        F: Fn(Shared<T>, Context, A) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
         Method { name: name.into(), handler: Arc::new(ServiceMethod::<T, C, A, R, F>::new(service, function)) }
@@ -112,10 +112,13 @@ pub(crate) enum Found<'a> {
     NoService,
 }
 
+/// The methods of one service by name.
+type Methods = HashMap<Box<[u8]>, Arc<Entry>>;
+
 /// All services of a server. Replaced as a whole when one is added or removed.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
-    services: HashMap<Box<[u8]>, HashMap<Box<[u8]>, Arc<Entry>>>,
+    services: HashMap<Box<[u8]>, Methods>,
     fallback: Option<Arc<Entry>>,
 }
 

@@ -1,6 +1,5 @@
 //! The bounded pool on which plain (blocking) handlers run.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,38 +32,37 @@ impl Workers {
     /// Runs `work` on a thread of the pool.
     ///
     /// Dropping the future before the work began keeps it from running; later it runs to its end and its result is lost.
-    pub(crate) fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         self: Arc<Self>,
         work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T>> + Send + 'static {
-        async move {
-            let permit = match self.permits.try_acquire() {
-                Ok(permit) => permit,
-                Err(_) => {
-                    if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
-                        self.waiting.fetch_sub(1, Ordering::Relaxed);
-                        return Err(Error::new(
-                            Reason::OverloadWorkers,
-                            format!("{} plain handlers run and {} wait already", self.threads, self.queue),
-                        ));
-                    }
-                    let _waiting = Waiting(&self.waiting);
-                    self.permits.acquire().await.map_err(|_| Error::new(Reason::ClosedLocal, "the server has ended"))?
+    ) -> Result<T> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => {
+                if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    return Err(Error::new(
+                        Reason::OverloadWorkers,
+                        format!("{} plain handlers run and {} wait already", self.threads, self.queue),
+                    ));
                 }
-            };
-            permit.forget();
-            let pool = self.clone();
-            let done = tokio::task::spawn_blocking(move || {
-                let _permit = Returned(pool);
-                work()
-            });
-            match done.await {
-                Ok(result) => result,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(Error::new(Reason::ClosedLocal, "the server's runtime has ended")),
-                },
+                let _waiting = Waiting(&self.waiting);
+                let acquired = self.permits.acquire().await;
+                acquired.map_err(|_| Error::new(Reason::ClosedLocal, "the server has ended"))?
             }
+        };
+        permit.forget();
+        let pool = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = Returned(pool);
+            work()
+        });
+        match done.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(Reason::ClosedLocal, "the server's runtime has ended")),
+            },
         }
     }
 }

@@ -180,6 +180,19 @@ fn split_host_port(text: &str) -> std::result::Result<(&str, u16), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back_or_refused(text in r"([a-z0-9]{0,5}@)?[@\[\]:%.a-z0-9é\x00 ]{0,30}") {
+            if let Ok(address) = text.parse::<Address>() {
+                prop_assert_eq!(address.as_str(), if text.contains('@') { text } else { ["tcp@", &text].concat() });
+                prop_assert_eq!(&address.as_str().parse::<Address>().unwrap(), &address);
+                prop_assert_eq!(&Address::new(address.scheme(), address.rest()).unwrap(), &address);
+                prop_assert!(address.scheme() != "tcp" || address.port().is_some());
+            }
+        }
+    }
 
     #[test]
     fn reads_and_writes_what_rpcx_uses() {

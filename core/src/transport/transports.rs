@@ -93,7 +93,8 @@ impl Transports {
         self
     }
 
-    /// Opens one connection within `options.connect_timeout`, on the runtime of the calling task.
+    /// Opens one connection within `options.connect_timeout`, on the runtime of the calling task, which must have its I/O and
+    /// time drivers enabled.
     ///
     /// # Errors
     /// `config.unknown_scheme`, `unsupported.transport` for a scheme that can only be listened on, `config.bad_address`,

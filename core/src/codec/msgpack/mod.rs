@@ -56,7 +56,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, integers: Integers, out: &mut Ve
 pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     Pass::run(false, |pass| {
         let mut reader = reader::Reader::new(payload);
-        T::deserialize(de::Deserializer { reader: &mut reader, pass }).map_err(|fault| fault.at(reader.position()))
+        T::deserialize(de::Deserializer { reader: &mut reader, pass }).map_err(|fault| fault.at(0))
     })
     .map_err(|fault| CodecError::Decode(format!("the msgpack payload: {fault}")))
 }

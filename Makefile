@@ -1,0 +1,32 @@
+# Thin: what takes more than a few lines is in tests/stages, which also has the list of what `make test` runs.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-deep bench lint fmt
+
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install what a fresh machine lacks (Debian packages when root, else the command is printed)
+	tests/stages/run setup
+
+build: setup ## build the library and every program of the tests
+	cargo build --release --locked --workspace --all-features --bins --examples
+	tests/stages/run programs
+
+demo: ## servers and calls of every kind, without any registry
+	examples/demo/run
+
+test: ## everything that fits into half an hour on two cores
+	tests/stages/run test
+
+test-deep: ## what takes longer: policy, fuzzing, sanitizers, the grid again and again, soak; writes docs/reports/deep.md
+	tests/stages/run deep
+
+bench: ## measure beside the floor and the competitors
+	bench/run
+
+lint: ## formatting, lints and types of every language
+	tests/stages/run lint
+
+fmt: ## format every language
+	cargo fmt --all
+	tests/stages/run format

@@ -1,0 +1,94 @@
+"""The command line of the runner."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn, Optional
+
+from .case import BadCase, load
+from .languages import Languages
+from .process import Reaper
+from .report import line_of, summary
+from .scenario import Pair
+from .schedule import FAILED, Result, Schedule
+
+_HERE = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    """Runs the grid; 0: all passed, 1: something failed, 2: it could not be run as asked."""
+    options = _parse(arguments)
+    patterns = [one for text in options.cases for one in text.split(",")]
+    try:
+        languages = Languages.load(_HERE / "languages.json")
+        cases = load(_HERE / "cases", patterns, languages)
+    except (BadCase, ValueError) as error:
+        print(f"interop: {error}", file=sys.stderr)
+        return 2
+    if options.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    missing = _missing(options)
+    if missing or not cases:
+        text = f"no program {missing}; make build makes it" if missing else f"no case matches {' '.join(patterns)}"
+        print(f"interop: {text}", file=sys.stderr)
+        return 2
+    pairs = [Pair(client, server) for client in options.clients for server in options.servers]
+    signal.signal(signal.SIGTERM, _interrupt)
+    reaper = Reaper()
+    try:
+        # A short path: a unix socket's address has at most 107 bytes.
+        with tempfile.TemporaryDirectory(prefix="interop-", dir="/tmp") as folder:
+            schedule = Schedule(options.programs, Path(folder), languages, reaper)
+
+            def done(result: Result) -> None:
+                if options.verbose:
+                    print(line_of(result), flush=True)
+
+            results = list(schedule.run(cases, pairs, options.jobs, done))
+    except KeyboardInterrupt:
+        print("interop: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        reaper.close()
+    print(summary(results, options.clients, options.servers))
+    return 1 if any(result.status == FAILED for result in results) else 0
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests/interop/run", description="Every case on every pair of languages.")
+    for role, verb in (("servers", "serve"), ("clients", "drive")):
+        text = f"languages that {verb} (rust,go)"
+        parser.add_argument(f"--{role}", type=_names, default=["rust", "go"], metavar="LANGUAGE,…", help=text)
+    parser.add_argument("--cases", action="append", default=[], metavar="GLOB,…", help="only cases with such names")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at a time (the cores)")
+    parser.add_argument("--programs", type=Path, default=_HERE / "programs", help="where the programs are")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases and end")
+    parser.add_argument("--verbose", action="store_true", help="print every result when it is known")
+    options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error("--jobs must be at least 1")
+    return options
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _missing(options: argparse.Namespace) -> str:
+    wanted = [(language, "server") for language in options.servers]
+    wanted += [(language, "client") for language in options.clients]
+    for language, role in wanted:
+        path: Path = options.programs / language / role
+        if not os.access(path, os.X_OK):
+            return str(path)
+    return ""

@@ -1,0 +1,81 @@
+"""The command line of the stages."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+from . import fuzz, report, setup, stages
+from .stage import ROOT, Outcome, Stage, run
+
+_LISTS: dict[str, tuple[Stage, ...]] = {
+    "test": stages.TEST,
+    "deep": stages.DEEP,
+    "lint": (stages.SETUP, *stages.LINT),
+    "programs": (stages.PROGRAMS,),
+    "format": (stages.FORMAT,),
+}
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs what is asked for; 0 when all went well."""
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if options.what == "setup":
+            setup.prepare()
+            return 0
+        if options.what == "install":
+            setup.cargo_tool("cargo-deny", setup.CARGO_DENY)
+            return 0
+        if options.what == "fuzz":
+            return fuzz.fuzz(options.seconds)
+        return _stages(options.what, options.only)
+    except setup.Missing as error:
+        print(f"stages: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stages: interrupted", file=sys.stderr)
+        return 130
+
+
+def _stages(what: str, only: list[str]) -> int:
+    chosen = [stage for stage in _LISTS[what] if not only or stage.name in only]
+    unknown = sorted(set(only) - {stage.name for stage in chosen})
+    if unknown:
+        print(f"stages: no stage {', '.join(unknown)} in {what}", file=sys.stderr)
+        return 2
+    environment = setup.environment()
+    outcomes: list[Outcome] = []
+    for stage in chosen:
+        outcomes.append(run(stage, environment))
+        print(report.finished(outcomes[-1]), flush=True)
+    if what == "deep" and not only:
+        report.write_deep(outcomes, ROOT / "docs" / "reports" / "deep.md")
+    if len(outcomes) > 1:
+        print(f"\n{report.table(outcomes)}\n")
+        print(report.counts(outcomes))
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="tests/stages/run", description="The stages of the tests; logs: .cache/stages"
+    )
+    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    for name, listed in _LISTS.items():
+        command = commands.add_parser(name, help=", ".join(stage.name for stage in listed))
+        command.add_argument("only", nargs="*", metavar="STAGE", help="only these stages")
+    commands.add_parser("setup", help="install what the machine lacks")
+    install = commands.add_parser("install", help="compile a tool into .cache")
+    install.add_argument("tool", choices=["cargo-deny"])
+    fuzzing = commands.add_parser("fuzz", help="fuzz every target")
+    fuzzing.add_argument("--seconds", type=int, default=60, help="for each target (60)")
+    return parser.parse_args(arguments)

