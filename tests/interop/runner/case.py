@@ -24,7 +24,7 @@ _PROGRAM_KEYS = {"role", "args", "stdin", "exit", "stdout", "stderr"}
 _EXPECTATION_KEYS = {"expect", "took", "within", "save"}
 _STEP_KEYS = {"for", "except", "background", "run", "line", *_EXPECTATION_KEYS}
 _EXCEPTION_KEYS = {"client", "server", "either", "because", "omit", "expect", "took", "within"}
-_ACTIONS = {"terminate": {"server"}, "join": {"ids"}, "stopped": {"server"}}
+_ACTIONS: dict[str, set[str]] = {"terminate": {"server"}, "join": {"ids"}, "stopped": {"server"}, "end": set()}
 
 
 class BadCase(Exception):
@@ -141,6 +141,8 @@ def _case(raw: dict[str, Any], variables: dict[str, Any], languages: Languages) 
         _only_keys(program, _PROGRAM_KEYS, "program")
         servers = {}
     needs = tuple(data.get("needs", ()))
+    if any(step.action == "end" for step in steps) and not data.get("fresh_driver"):
+        raise BadCase("a case that ends the input of its driver needs fresh_driver")
     languages.check_features(needs)
     return Case(
         name=data["name"],

@@ -68,9 +68,13 @@ class Driver:
         self._answers.clear()
         return surplus
 
+    def end_input(self) -> None:
+        """Ends the input; answers may still come."""
+        self.program.close_input()
+
     def finish(self, deadline: float) -> str:
         """Ends the input and returns what was wrong with the end, or an empty text."""
-        self.program.close_input()
+        self.end_input()
         try:
             while (line := self.program.read_line(deadline)) is not None:
                 self._answers.setdefault(_NO_ID, []).append(Answer({"line": line}, time.monotonic()))

@@ -118,9 +118,6 @@ class Scenario:
                 command["tls"].update(cert=self.variables["client_cert"], key=self.variables["client_key"])
         if command.get("tls", 0) is None:  # null in a case: no TLS, whatever the transport
             del command["tls"]
-        name = command.get("name")
-        if isinstance(name, str) and name not in self._clients:
-            self._clients.append(name)
 
     def _check(self, sent: _Sent) -> None:
         answer = self._await(sent)
@@ -137,6 +134,9 @@ class Scenario:
             raise Failure(
                 f"{sent.label}: {difference}\nsent:   {show(sent.command)}\nanswer: {show(answer.data, 1200)}"
             )
+        name = sent.command.get("name")
+        if sent.command.get("do") == "client" and answer.data["ok"] and name not in self._clients:
+            self._clients.append(str(name))
         for name, path in sent.step.save.items():
             self.variables[name] = _dig(answer.data, path, sent.label)
 
@@ -149,6 +149,10 @@ class Scenario:
     def _act(self, step: Step) -> None:
         if step.action == "join":
             self._join(step.command["ids"])
+            return
+        if step.action == "end":
+            self.driver.end_input()
+            self._clients.clear()
             return
         server = self.servers[step.command["server"]]
         if step.action == "terminate":

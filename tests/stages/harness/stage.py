@@ -16,11 +16,12 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
 
-# Rust's test harness, and the plain line that the project's own runners end with.
+# Rust's test harness, the plain line that the project's own runners end with, and Python's unittest.
 _COUNTS = (
     re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE),
     re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", re.MULTILINE),
 )
+_UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _count(outcome: Outcome) -> None:
     text = outcome.log.read_text(encoding="utf-8", errors="replace")
     counts = [found for pattern in _COUNTS for found in pattern.findall(text)]
+    for ran, details in _UNITTEST.findall(text):
+        bad = sum(int(number) for number in re.findall(r"(?:failures|errors)=(\d+)", details))
+        counts.append((str(int(ran) - bad), str(bad), ""))
     outcome.passed = sum(int(passed) for passed, _, _ in counts)
     outcome.failed = sum(int(failed) for _, failed, _ in counts)
     outcome.skipped = sum(int(skipped or 0) for _, _, skipped in counts)

@@ -21,8 +21,8 @@ LINT = (
         (
             ("ruff", "format", "--check", *_PYTHON),
             ("ruff", "check", *_PYTHON),
-            ("mypy", "--strict", "--no-error-summary", "tests/interop/runner"),
-            ("mypy", "--strict", "--no-error-summary", "tests/stages/harness"),
+            ("sh", "-c", "cd tests/interop && mypy --strict --no-error-summary runner selftest run"),
+            ("sh", "-c", "cd tests/stages && mypy --strict --no-error-summary harness run"),
         ),
     ),
     Stage(
@@ -42,6 +42,7 @@ TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
     Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
     PROGRAMS,
+    Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
     Stage("interop", (("tests/interop/run",),), about="{rust, go} drivers on {rust, go} servers"),
 )
 

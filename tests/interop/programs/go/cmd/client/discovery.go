@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/smallnest/rpcx/client"
@@ -62,7 +63,11 @@ func checkAddress(address string) *failure {
 	}
 	switch network {
 	case "tcp", "tcp4", "tcp6", "http", "ws", "wss":
-		if _, port, err := net.SplitHostPort(where); err != nil || port == "" {
+		_, port, err := net.SplitHostPort(where)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
 			return misuse("address %q: expected HOST:PORT", address)
 		}
 	case "unix":

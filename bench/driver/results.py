@@ -1,0 +1,78 @@
+"""Statistics over stored runs: medians, and medians of the ratios within a round."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from typing import Callable, Optional
+
+from .measure import Row
+
+Value = Callable[[Row], Optional[float]]
+
+
+def cpu(row: Row) -> float:
+    """CPU per call of client and server in microseconds."""
+    client: float = row["client_cpu_us_per_call"]
+    server: float = row["server_cpu_us_per_call"]
+    return client + server
+
+
+def metric(name: str) -> Value:
+    """A figure of a row by name; `cpu` is client plus server."""
+    return cpu if name == "cpu" else lambda row: row.get(name)
+
+
+def median(values: Iterable[float | None]) -> float | None:
+    """The median of what is there."""
+    there = [v for v in values if v is not None]
+    return statistics.median(there) if there else None
+
+
+class Results:
+    """The runs of one or several stored files."""
+
+    def __init__(self, rows: list[Row], quiet: float) -> None:
+        self.rows = rows
+        self.quiet = quiet
+        self.cells = list(dict.fromkeys(r["cell"] for r in rows if "cell" in r))
+        self.peers = list(dict.fromkeys(r["peer"] for r in rows))
+
+    def runs(self, cell: str, peer: str) -> list[Row]:
+        """All runs of a peer in a cell, failed ones too."""
+        return [r for r in self.rows if r.get("cell") == cell and r["peer"] == peer]
+
+    def good(self, cell: str, peer: str) -> list[Row]:
+        """The runs that count: the undisturbed ones, or all if others always used the machine."""
+        runs = [r for r in self.runs(cell, peer) if "failed" not in r]
+        return [r for r in runs if r["others_cores"] <= self.quiet] or runs
+
+    def disturbed(self, cell: str, peer: str) -> bool:
+        """Whether there is no undisturbed run."""
+        return all(r["others_cores"] > self.quiet for r in self.good(cell, peer))
+
+    def median(self, cell: str, peer: str, name: str) -> float | None:
+        """Median of a figure."""
+        return median(map(metric(name), self.good(cell, peer)))
+
+    def ratio(self, cell: str, peer: str, other: str, name: str) -> float | None:
+        """Median over rounds of the ratio of a figure to another peer's in the same round and cell."""
+        value = metric(name)
+        others = {r["round"]: r for r in self.runs(cell, other) if "failed" not in r}
+        mine = [r for r in self.runs(cell, peer) if "failed" not in r and r["round"] in others]
+        pairs = [(r, others[r["round"]]) for r in mine]
+        calm = [p for p in pairs if max(p[0]["others_cores"], p[1]["others_cores"]) <= self.quiet]
+
+        def over(pair: tuple[Row, Row]) -> float | None:
+            a, b = value(pair[0]), value(pair[1])
+            return a / b if a is not None and b else None
+
+        return median(map(over, calm or pairs))
+
+    def idle(self, peer: str) -> list[Row]:
+        """The runs with idle connections."""
+        return [r for r in self.rows if "idle" in r and r["peer"] == peer]
+
+    def idle_bytes(self, peer: str) -> float | None:
+        """Median of the server's memory per idle connection."""
+        return median(r.get("bytes") for r in self.idle(peer))
