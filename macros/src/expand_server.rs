@@ -62,7 +62,7 @@ fn push(of: &Ident, codecs: &Type, method: &Method) -> TokenStream {
             ::rpcx::server::Method::of_service::<T, #codecs, #args, #reply, _, _>(
                 #name,
                 ::std::sync::Arc::clone(&service),
-                |service: ::std::sync::Arc<::std::sync::Arc<T>>, context: ::rpcx::Context, args: #args| async move {
+                |service: ::rpcx::server::Shared<T>, context: ::rpcx::Context, args: #args| async move {
                     <T as #of>::#ident(&**service, &context, args).await
                 },
             )
