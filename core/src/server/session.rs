@@ -142,6 +142,7 @@ impl Session {
         }
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
+                self.server.recorder.push_dropped();
                 return Err(Error::new(
                     Reason::LimitMaxPushes,
                     format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
@@ -160,6 +161,7 @@ impl Session {
                     .check_message(frame.len() as u64 - 16)
                     .map_err(|exceeded| Error::new(Reason::LimitMaxMessageSize, exceeded.to_string()))?;
                 self.queued_pushes.fetch_add(1, Ordering::Relaxed);
+                self.server.recorder.push_sent();
                 self.link.send(&mut frame, None, Flush::Batch).map(drop)
             });
         buffers::put_scratch(frame);

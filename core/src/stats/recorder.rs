@@ -109,6 +109,16 @@ impl MethodRecorder {
         }
     }
 
+    /// So many handlers of one batch ended by themselves, `failed` of them with an error, `elapsed` after the batch came.
+    #[inline]
+    pub fn finished_batch(&self, calls: u32, failed: u32, elapsed: Duration) {
+        let cells = self.cells.mine();
+        cells.latency.record_many(nanos(elapsed), u64::from(calls));
+        for _ in 0..failed {
+            cells.errors.add(Reason::ServiceError);
+        }
+    }
+
     /// A server's handler was stopped early. How long it ran says nothing about the method.
     pub fn cancelled(&self) {
         self.cells.mine().cancelled.add(1);
