@@ -19,4 +19,6 @@ pub use rpcx_protocol as protocol;
 
 pub use client::Client;
 pub use error::{Delivery, Error, ErrorKind, Reason, Result};
+#[cfg(feature = "macros")]
+pub use librpcx_macros::service;
 pub use server::{Context, Server};
