@@ -56,8 +56,7 @@ fn configuration() -> String {
          `16KiB`, `1GiB` (a bare number: bytes), booleans `true` or `false`, choices their snake_case name, and lists are\n\
          separated by commas. Empty text unsets an option that has no default. In files a group may be a map of its own:\n\
          `{{\"tls\": {{\"ca\": \"ca.pem\"}}}}` is `tls.ca`.\n\n\
-         *Live* options can be changed while a client or server runs and hold from its next call or connection on; the\n\
-         others take effect at its *start*. A name that is not known, a value out of its range and options that contradict\n\
+         Options of a call are *live*: each call may set its own. Those of a client or server take effect at its *start*. A name that is not known, a value out of its range and options that contradict\n\
          each other are errors of kind `config` that name the option and what it allows.\n"
     );
     let scopes = [

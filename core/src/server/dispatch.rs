@@ -126,7 +126,7 @@ impl ServerRole {
             if frame.method() == keys::CANCEL_METHOD.as_bytes()
                 && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
             {
-                self.session.in_progress().cancel(u64::from_be_bytes(seq));
+                self.session.waiting_calls(|calls| calls.cancel(u64::from_be_bytes(seq)));
             }
             return Ok(());
         }
@@ -431,7 +431,7 @@ impl Role for ServerRole {
     }
 
     fn on_time(&mut self, _link: &Arc<Link>, now: u64) -> Result<()> {
-        self.session.in_progress().expire(now);
+        self.session.waiting_calls(|calls| calls.expire(now));
         if self.idle_due().is_some_and(|due| due <= now) {
             return Err(Error::new(Reason::ClosedIdle, "nothing was asked on the connection for idle_timeout"));
         }
@@ -441,10 +441,7 @@ impl Role for ServerRole {
     fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
         self.session.flushed();
         let idle = self.idle_due();
-        let mut in_progress = self.session.in_progress();
-        let due = [in_progress.next_due(now), idle].into_iter().flatten().min();
-        in_progress.armed = due.unwrap_or(u64::MAX);
-        due
+        self.session.next_due(now, idle)
     }
 
     fn read_timeout(&self) -> Option<Duration> {
@@ -456,7 +453,7 @@ impl Role for ServerRole {
     }
 
     fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
-        self.session.in_progress().cancel_all();
+        self.session.waiting_calls(|calls| calls.cancel_all());
         self.session.server.left(link.id, error);
     }
 }
