@@ -9,10 +9,16 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::buffers;
+
 /// Frames up to this size are copied together into segments; larger ones are queued as they are.
 pub(crate) const COPY_LIMIT: usize = 16 * 1024;
 /// A segment that has reached this size takes no further frames.
 const SEGMENT: usize = 64 * 1024;
+/// Places for segments that an idle queue keeps.
+const KEPT: usize = 4;
+/// Places for marks that an idle queue keeps.
+const KEPT_MARKS: usize = 128;
 /// Segments handed to one vectored write.
 pub(crate) const MAX_SLICES: usize = 64;
 
@@ -51,8 +57,6 @@ pub(crate) struct Outbox {
     marks: VecDeque<Mark>,
     /// Withdrawn ranges, sorted, never touching `..written`.
     holes: VecDeque<(u64, u64)>,
-    /// Segment buffer kept for reuse between bursts.
-    spare: Vec<u8>,
 }
 
 impl Outbox {
@@ -111,7 +115,7 @@ impl Outbox {
         match self.segments.back_mut() {
             Some(Segment::Copied(tail)) if tail.len() + bytes.len() <= SEGMENT => tail.extend_from_slice(bytes),
             _ => {
-                let mut segment = std::mem::take(&mut self.spare);
+                let mut segment = buffers::take_scratch();
                 segment.extend_from_slice(bytes);
                 self.segments.push_back(Segment::Copied(segment));
             }
@@ -168,11 +172,8 @@ impl Outbox {
                 break;
             }
             self.base += len;
-            if let Some(Segment::Copied(mut buffer)) = self.segments.pop_front()
-                && self.spare.capacity() < buffer.capacity()
-            {
-                buffer.clear();
-                self.spare = buffer;
+            if let Some(Segment::Copied(buffer)) = self.segments.pop_front() {
+                buffers::put_scratch(buffer);
             }
         }
         while self.marks.front().is_some_and(|mark| mark.end <= self.written) {
@@ -259,12 +260,11 @@ impl Outbox {
         *self = Outbox { base: self.end, written: self.written, end: self.end, ..Outbox::default() };
     }
 
-    /// Gives the spare buffer back when nothing is queued.
+    /// Gives back what a burst made the queue grow to, when nothing is queued.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
-            self.spare = Vec::new();
-            self.segments = VecDeque::new();
-            self.marks = VecDeque::new();
+            self.segments.shrink_to(KEPT);
+            self.marks.shrink_to(KEPT_MARKS);
             self.holes = VecDeque::new();
         }
     }
