@@ -4,7 +4,7 @@ pub mod balance;
 pub mod client;
 pub mod codec;
 pub mod config;
-pub mod connection;
+mod connection;
 pub mod discovery;
 pub mod error;
 mod future;
@@ -19,4 +19,6 @@ pub use rpcx_protocol as protocol;
 
 pub use client::Client;
 pub use error::{Delivery, Error, ErrorKind, Reason, Result};
+#[cfg(feature = "macros")]
+pub use librpcx_macros::service;
 pub use server::{Context, Server};

@@ -229,7 +229,7 @@ impl Target<'_> {
         };
         match &result {
             Ok(answer) => self.method.recorder.ended(None, answer.opened.at.saturating_duration_since(plan.now)),
-            Err(error) => self.method.recorder.ended(Some(error.kind()), plan.now.elapsed()),
+            Err(error) => self.method.recorder.ended(Some(error.reason()), plan.now.elapsed()),
         }
         result
     }

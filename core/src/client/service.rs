@@ -421,7 +421,7 @@ impl Target<'_> {
             Err(error) => Err(error),
         };
         self.method.recorder.began();
-        self.method.recorder.ended(sent.as_ref().err().map(Error::kind), now.elapsed());
+        self.method.recorder.ended(sent.as_ref().err().map(Error::reason), now.elapsed());
         sent
     }
 }

@@ -217,6 +217,29 @@ impl fmt::Debug for Error {
     }
 }
 
+/// What a handler says when it fails: its own words, which the caller reads as `service.error`.
+///
+/// ```
+/// use rpcx::{Context, Reason};
+///
+/// async fn div(_ctx: Context, (a, b): (i64, i64)) -> rpcx::Result<i64> {
+///     a.checked_div(b).ok_or_else(|| "divide by zero".into())
+/// }
+/// assert_eq!(rpcx::Error::from("divide by zero").reason(), Reason::ServiceError);
+/// ```
+impl From<&'static str> for Error {
+    fn from(words: &'static str) -> Self {
+        Self::new(Reason::ServiceError, words)
+    }
+}
+
+/// As for `&'static str`.
+impl From<String> for Error {
+    fn from(words: String) -> Self {
+        Self::new(Reason::ServiceError, words)
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
