@@ -66,6 +66,12 @@ impl<C> Clone for Service<C> {
     }
 }
 
+impl<C> std::fmt::Debug for Service<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("name", self.routes.service()).finish_non_exhaustive()
+    }
+}
+
 impl<C: CodecSet> Service<C> {
     pub(super) fn new(client: Arc<ClientCore>, routes: Arc<Routes>) -> Service<C> {
         Service { client, routes, marker: PhantomData }
@@ -195,6 +201,13 @@ pub struct Method<C = Serde> {
 impl<C> Clone for Method<C> {
     fn clone(&self) -> Self {
         Method { service: self.service.clone(), info: self.info.clone() }
+    }
+}
+
+impl<C> std::fmt::Debug for Method<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let service = self.service.routes.service();
+        f.debug_struct("Method").field("service", service).field("name", &self.info.name).finish_non_exhaustive()
     }
 }
 
