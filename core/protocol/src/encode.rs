@@ -1,7 +1,9 @@
 //! Frames to bytes, appended to a buffer of the caller's.
 
 use crate::frame::Frame;
-use crate::header::{CompressType, FLAGS_OFFSET, HEADER_LEN, Header, MIN_FRAME_LEN, RESPONSE_BIT, SEQ_OFFSET, TOTAL_OFFSET};
+use crate::header::{
+    CompressType, FLAGS_OFFSET, HEADER_LEN, Header, MIN_FRAME_LEN, RESPONSE_BIT, SEQ_OFFSET, TOTAL_OFFSET,
+};
 use crate::metadata::{Metadata, push_pair};
 
 /// All of a frame but its payload.

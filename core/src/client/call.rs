@@ -11,6 +11,7 @@ use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
 use rpcx_protocol::keys;
 
 use super::core::ClientCore;
+use super::endpoint::Endpoint;
 use super::options::Plan;
 use super::routes::{MethodInfo, Routes, Selected};
 use crate::balance::{CallInfo, random_bits};
@@ -35,7 +36,7 @@ pub(super) struct Target<'a> {
 /// A good answer.
 pub(super) struct Answer {
     pub(super) opened: Opened,
-    pub(super) server: Arc<str>,
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) attempts: u32,
 }
 
@@ -75,7 +76,7 @@ struct Millis {
 }
 
 impl Millis {
-    fn new(mut value: u128) -> Millis {
+    fn new(mut value: u64) -> Millis {
         let mut digits = [b'0'; 20];
         let mut start = digits.len();
         loop {
@@ -103,7 +104,7 @@ impl Target<'_> {
         now: Instant,
     ) -> Result<usize> {
         let limits = self.client.limits();
-        let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis()));
+        let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis() as u64));
         let mut extra = [("", ""); 2];
         let mut used = 0;
         if let Some(left) = &left {
@@ -202,16 +203,16 @@ impl Target<'_> {
         self.client.budget.on_call(plan.now);
         let result = match self.begin(plan, payload) {
             Ok(Begun::Ready { selected, caller, frame }) => {
-                let server = selected.endpoint.address.clone();
+                let Selected { endpoint, report } = selected;
                 let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                selected.ended(answer.as_ref().map(drop));
+                report.ended(answer.as_ref().map(drop));
                 match answer {
-                    Ok(opened) => Ok(Answer { opened, server, attempts: 1 }),
+                    Ok(opened) => Ok(Answer { opened, endpoint, attempts: 1 }),
                     Err(error) => {
-                        let error = error.with_server(server).with_attempts(1);
+                        let error = error.with_server(endpoint.address.clone()).with_attempts(1);
                         if self.may_retry(plan, &error, 1) {
                             Box::pin(self.retry(plan, payload, error)).await
                         } else {
@@ -228,7 +229,7 @@ impl Target<'_> {
         };
         match &result {
             Ok(answer) => self.method.recorder.ended(None, answer.opened.at.saturating_duration_since(plan.now)),
-            Err(error) => self.method.recorder.ended(Some(error.kind()), plan.now.elapsed()),
+            Err(error) => self.method.recorder.ended(Some(error.reason()), plan.now.elapsed()),
         }
         result
     }
@@ -361,18 +362,18 @@ impl Target<'_> {
         attempt: u32,
         now: Instant,
     ) -> Result<Answer> {
-        let server = selected.endpoint.address.clone();
-        let answer = match selected.endpoint.connect(plan.deadline).await {
+        let Selected { endpoint, report } = selected;
+        let answer = match endpoint.connect(plan.deadline).await {
             Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
             }
         };
-        selected.ended(answer.as_ref().map(drop));
+        report.ended(answer.as_ref().map(drop));
         match answer {
-            Ok(opened) => Ok(Answer { opened, server, attempts: attempt }),
-            Err(error) => Err(error.with_server(server).with_attempts(attempt)),
+            Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
+            Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),
         }
     }
 

@@ -62,8 +62,8 @@ impl<'a> Answers<'a> {
                     Ok(()) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
                     Err(error) => Err(error),
                 };
-                let kind = result.as_ref().err().map(Error::kind);
-                target.method.recorder.ended(kind, plan.now.elapsed());
+                let reason = result.as_ref().err().map(Error::reason);
+                target.method.recorder.ended(reason, plan.now.elapsed());
                 result.map_err(|error| error.with_attempts(1))
             });
             calls.push((address, One::Running(call)));

@@ -176,7 +176,7 @@ impl Table {
                     format!("target {target} is none of the {} servers of {}", self.endpoints.len(), routes.service),
                 )
             })?;
-            return Ok(Selected { endpoint: found.clone(), report: None });
+            return Ok(Selected::given(found.clone()));
         }
         if self.endpoints.is_empty() {
             return Err(match self.source.nodes().len() {
@@ -188,7 +188,7 @@ impl Table {
             });
         }
         if let Some(sticky) = routes.sticky(&self.endpoints, info.avoid) {
-            return Ok(Selected { endpoint: sticky, report: None });
+            return Ok(Selected::given(sticky));
         }
         let first = self.choose(routes, info, now)?;
         if self.endpoints.len() == 1 || first.endpoint.is_ready_or_allowed(now) {
@@ -224,16 +224,18 @@ impl Table {
             .selector
             .wants_feedback()
             .then(|| Box::new(Report { routes, table: self.clone(), index, began: now }));
-        Ok(Selected { endpoint, report })
+        Ok(Selected { endpoint, report: Pending(report) })
     }
 }
 
 /// A server for one attempt.
 pub(super) struct Selected<'r> {
     pub(super) endpoint: Arc<Endpoint>,
-    /// Boxed: most select modes want no report, and this moves with every call.
-    report: Option<Box<Report<'r>>>,
+    pub(super) report: Pending<'r>,
 }
+
+/// A report that the selector may be waiting for. Boxed: most select modes want none, and this moves with every call.
+pub(super) struct Pending<'r>(Option<Box<Report<'r>>>);
 
 /// What the selector is still to be told about an attempt.
 struct Report<'r> {
@@ -246,12 +248,14 @@ struct Report<'r> {
 impl Selected<'_> {
     /// A server that was not chosen by the selector.
     pub(super) fn given(endpoint: Arc<Endpoint>) -> Selected<'static> {
-        Selected { endpoint, report: None }
+        Selected { endpoint, report: Pending(None) }
     }
+}
 
+impl Pending<'_> {
     /// The attempt is over. Dropping it instead says that the caller gave up.
     pub(super) fn ended(mut self, result: Result<(), &Error>) {
-        let Some(report) = self.report.take() else { return };
+        let Some(report) = self.0.take() else { return };
         let verdict = match result {
             Ok(()) => Verdict::Answered,
             Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
@@ -270,9 +274,9 @@ impl Report<'_> {
     }
 }
 
-impl Drop for Selected<'_> {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if let Some(report) = self.report.take() {
+        if let Some(report) = self.0.take() {
             report.tell(Verdict::Abandoned);
         }
     }

@@ -226,11 +226,11 @@ impl<C: CodecSet> Method<C> {
         let serialize = self.serialize_type(&NO_OPTIONS);
         let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
-        let Answer { opened, server, attempts } = answer;
+        let Answer { opened, endpoint, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
         match decode_payload::<C, R>(serialize, payload) {
             Ok(value) => Ok(value),
-            Err(error) => Err(error.with_server(server).with_attempts(attempts)),
+            Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempts)),
         }
     }
 
@@ -362,7 +362,8 @@ impl ChainEnd for Send<'_> {
 }
 
 pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<R>> {
-    let Answer { opened, server, attempts } = answer;
+    let Answer { opened, endpoint, attempts } = answer;
+    let server = endpoint.address.clone();
     let metadata = opened.frame.metadata();
     let (serialize, payload) = opened.into_payload();
     match decode_payload::<C, R>(serialize, payload) {
@@ -407,7 +408,7 @@ impl Target<'_> {
             Err(error) => Err(error),
         };
         self.method.recorder.began();
-        self.method.recorder.ended(sent.as_ref().err().map(Error::kind), now.elapsed());
+        self.method.recorder.ended(sent.as_ref().err().map(Error::reason), now.elapsed());
         sent
     }
 }

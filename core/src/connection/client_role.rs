@@ -78,6 +78,8 @@ impl ClientRole {
 }
 
 impl Role for ClientRole {
+    const HOLDS_BACK: bool = false;
+
     fn on_data(
         &mut self,
         _cx: &mut Context<'_>,

@@ -35,6 +35,9 @@ pub(crate) enum Flow {
 
 /// What a connection is for: the client's table of pending calls, or the server's dispatch.
 pub(crate) trait Role: Send + Unpin + 'static {
+    /// Whether to stop reading while more than the limit waits to be sent: right for whoever answers, since a peer that does
+    /// not take answers gets no more questions read; wrong for whoever asks, since both sides would wait for each other.
+    const HOLDS_BACK: bool;
     /// Takes complete frames out of the decoder. Called after bytes came, and after a wake while stopped.
     fn on_data(&mut self, cx: &mut Context<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow>;
     /// The time has come that [`next_due`](Self::next_due) named, or later.
@@ -74,6 +77,8 @@ pub(crate) struct Driver<R: Role> {
     stopped: bool,
     /// When the frame that is being read began.
     frame_began: Option<u64>,
+    /// When this poll last looked at the clock.
+    now: Instant,
     finished: bool,
 }
 
@@ -98,6 +103,7 @@ impl<R: Role> Driver<R> {
             flushed: false,
             stopped: false,
             frame_began: None,
+            now: Instant::now(),
             finished: false,
         }
     }
@@ -111,8 +117,8 @@ impl<R: Role> Driver<R> {
             }
         }
         for _ in 0..READS_PER_POLL {
-            if self.link.is_congested() {
-                // Whoever does not take answers gets no more questions read; a flush brings us back.
+            if R::HOLDS_BACK && self.link.is_congested() {
+                // A flush brings us back.
                 return Ok(false);
             }
             if self.decoder.buffer().capacity() == 0 {
@@ -141,6 +147,7 @@ impl<R: Role> Driver<R> {
                 }
                 Poll::Ready(Ok(count)) => {
                     let now = Instant::now();
+                    self.now = now;
                     self.link.recorder.read(count);
                     let frames = self.decoder.frames();
                     self.stopped = self.role.on_data(cx, &self.link, &mut self.decoder, now)? == Flow::Stop;
@@ -173,9 +180,10 @@ impl<R: Role> Driver<R> {
     }
 
     /// Sees to what is due and sets the alarm for what is due next. `Ok(true)`: look again at once.
-    fn wait_for_time(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        let now = Instant::now();
-        let millis = self.link.millis(now);
+    ///
+    /// `waiting_since`: bytes wait, and the system has taken none since then.
+    fn wait_for_time(&mut self, cx: &mut Context<'_>, waiting_since: Option<u64>) -> Result<bool> {
+        let millis = self.link.millis(self.now);
         if self.alarm_at <= millis {
             self.alarm_at = u64::MAX;
             self.alarm.clear();
@@ -192,7 +200,7 @@ impl<R: Role> Driver<R> {
             }
             due = due.min(at);
         }
-        if let (Some(since), Some(limit)) = (self.link.waiting_since(), self.role.write_timeout()) {
+        if let (Some(since), Some(limit)) = (waiting_since, self.role.write_timeout()) {
             let at = since + limit.as_millis() as u64;
             if at <= millis {
                 return Err(Error::new(
@@ -219,8 +227,13 @@ impl<R: Role> Driver<R> {
             if let Some(error) = self.link.ended() {
                 return Err(error);
             }
+            let looked = self.now;
             let more = self.read(cx)?;
-            if self.link.take_kick() {
+            if self.now == looked {
+                self.now = Instant::now();
+            }
+            let (kicked, mut waiting_since) = self.link.look();
+            if kicked {
                 self.unflushed = true;
                 if !self.yielded && !more {
                     // Others are about to add theirs.
@@ -234,6 +247,7 @@ impl<R: Role> Driver<R> {
                 let congested = self.link.is_congested();
                 self.unflushed = self.flush(cx)? == Flushed::Blocked;
                 self.flushed = true;
+                waiting_since = self.unflushed.then(|| self.link.progress());
                 if let Some(error) = self.link.ended() {
                     return Err(error);
                 }
@@ -245,7 +259,7 @@ impl<R: Role> Driver<R> {
                 cx.waker().wake_by_ref();
                 return Ok(Poll::Pending);
             }
-            if self.wait_for_time(cx)? {
+            if self.wait_for_time(cx, waiting_since)? {
                 continue;
             }
             return Ok(Poll::Pending);

@@ -239,9 +239,9 @@ impl Link {
         self.progress.store(self.millis(Instant::now()), Ordering::Relaxed);
     }
 
-    /// Since when bytes have waited without the system taking any; `None` while nothing waits.
-    pub(crate) fn waiting_since(&self) -> Option<u64> {
-        (!self.sending().outbox.is_empty()).then(|| self.progress.load(Ordering::Relaxed))
+    /// When the system last took bytes, or the first of those that wait came.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
     }
 
     /// Bytes held for sending.
@@ -311,9 +311,14 @@ impl Link {
         sending.closed.clone().unwrap_or_else(|| error.clone())
     }
 
-    /// True once if the driver was asked to write.
-    pub(crate) fn take_kick(&self) -> bool {
-        std::mem::take(&mut self.sending().kicked)
+    /// What the driver asks in every poll: whether it was asked to write (true once), and since when bytes have waited
+    /// without the system taking any.
+    pub(crate) fn look(&self) -> (bool, Option<u64>) {
+        let mut sending = self.sending();
+        let kicked = std::mem::take(&mut sending.kicked);
+        let waits = !sending.outbox.is_empty();
+        drop(sending);
+        (kicked, waits.then(|| self.progress()))
     }
 
     /// Writes `frames`, the replies of one batch, behind what waits already; the buffer comes back empty.

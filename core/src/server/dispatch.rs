@@ -182,7 +182,7 @@ impl ServerRole {
     }
 
     fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
-        self.session.server.recorder.refused(error.kind());
+        self.session.server.recorder.refused(error.reason());
         let codes = self.session.peer_wants_codes();
         put_error(ready, frame.header(), frame.service(), frame.method(), Metadata::empty(), error, codes);
     }
@@ -371,6 +371,8 @@ fn remaining_millis(frame: &Frame) -> Option<i64> {
 }
 
 impl Role for ServerRole {
+    const HOLDS_BACK: bool = true;
+
     fn on_data(
         &mut self,
         _cx: &mut TaskContext<'_>,

@@ -51,7 +51,7 @@ pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context)
                 Err(_) => Some(format!("the authenticator did not answer within {:?}", server.auth_timeout)),
             };
             if let Some(text) = refused {
-                server.recorder.refused(crate::error::ErrorKind::Auth);
+                server.recorder.refused(Reason::AuthRefused);
                 return Outcome::Refused(Error::new(Reason::AuthRefused, text));
             }
         }

@@ -99,7 +99,7 @@ async fn run(mut guard: Guard, entry: Arc<Entry>, mut running: BoxRunning, call:
                 }
             }
             if cancelled && answer == Answer::Error {
-                entry.recorder.cancelled(began.elapsed());
+                entry.recorder.cancelled();
             } else {
                 entry.recorder.finished(answer == Answer::Error, began.elapsed());
             }
@@ -108,7 +108,7 @@ async fn run(mut guard: Guard, entry: Arc<Entry>, mut running: BoxRunning, call:
             let text = format!("the handler was dropped {grace:?} after its call was cancelled");
             let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
             writer.failure(&call, &Error::new(Reason::TimeoutServer, text));
-            entry.recorder.cancelled(began.elapsed());
+            entry.recorder.cancelled();
         }
     }
     guard.frame = frame;
