@@ -1,0 +1,2 @@
+//! Placeholder until the parts below are in place.
+fn main() {}
