@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use super::buffers;
 use super::link::{Flush, Link};
 use crate::error::{Delivery, Error, Reason, Result};
+use crate::stats::ClientRecorder;
 
 /// Takes messages that the server sends on its own.
 pub(crate) trait PushSink: Send + Sync {
@@ -43,6 +44,8 @@ pub(crate) struct CallerOptions {
     pub(crate) heartbeat_interval: Duration,
     pub(crate) heartbeat_timeout: Duration,
     pub(crate) stuck_timeout: Duration,
+    /// Told when the connection has ended.
+    pub(crate) recorder: Arc<ClientRecorder>,
 }
 
 /// Why the driver ended a call; the caller adds what it knows about delivery.

@@ -182,6 +182,7 @@ impl Role for ClientRole {
     }
 
     fn on_close(&mut self, _link: &Arc<Link>, error: &Error) {
+        self.caller.options.recorder.closed();
         self.caller.fail_all(error);
     }
 }

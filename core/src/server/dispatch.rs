@@ -31,6 +31,7 @@ use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
 use crate::error::{Error, Reason, Result};
+use crate::stats::MethodRecorder;
 
 /// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
 const FLUSH_AFTER: Duration = Duration::from_micros(100);
@@ -48,6 +49,8 @@ struct Cached {
 
 /// How long handlers take in place, with few looks at the clock.
 struct Pace {
+    /// When the batch came.
+    came: Instant,
     looked: Instant,
     batch: Instant,
     calls: u32,
@@ -55,8 +58,16 @@ struct Pace {
     precise: u32,
 }
 
+/// Calls of one method that were answered in place and are not counted yet.
+struct Answered {
+    recorder: Arc<MethodRecorder>,
+    calls: u32,
+    failed: u32,
+}
+
 pub(super) struct ServerRole {
     session: Arc<Session>,
+    answered: Option<Answered>,
     cached: Option<Cached>,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
@@ -69,9 +80,10 @@ impl ServerRole {
         let now = Instant::now();
         ServerRole {
             session,
+            answered: None,
             cached: None,
             spare: None,
-            pace: Pace { looked: now, batch: now, calls: 0, precise: 0 },
+            pace: Pace { came: now, looked: now, batch: now, calls: 0, precise: 0 },
             last_traffic: 0,
         }
     }
@@ -114,7 +126,7 @@ impl ServerRole {
             if frame.method() == keys::CANCEL_METHOD.as_bytes()
                 && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
             {
-                self.session.in_progress().cancel(u64::from_be_bytes(seq));
+                self.session.waiting_calls(|calls| calls.cancel(u64::from_be_bytes(seq)));
             }
             return Ok(());
         }
@@ -291,7 +303,7 @@ impl ServerRole {
             Err(panic) => {
                 let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
                 task::answer_panic(&call, entry, &*panic, &mut writer, start);
-                entry.recorder.finished(Answer::Error == writer.answer, self.pace.looked.elapsed());
+                self.count(entry, true);
                 return Ok(());
             }
         };
@@ -321,9 +333,34 @@ impl ServerRole {
             }
             self.session.end_if_refused();
         }
-        entry.recorder.finished(failed, self.pace.looked.saturating_duration_since(self.pace.batch));
+        self.count(entry, failed);
         self.keep(call);
         Ok(())
+    }
+
+    /// Counts an answer given in place; calls come in runs of one method.
+    fn count(&mut self, entry: &Entry, failed: bool) {
+        match &mut self.answered {
+            Some(run) if Arc::ptr_eq(&run.recorder, &entry.recorder) => {
+                run.calls += 1;
+                run.failed += u32::from(failed);
+            }
+            _ => {
+                self.count_run(Instant::now());
+                let recorder = entry.recorder.clone();
+                self.answered = Some(Answered { recorder, calls: 1, failed: u32::from(failed) });
+            }
+        }
+    }
+
+    /// Hands the counts of a run over. What an answer in place took is the time since its batch came.
+    fn count_run(&mut self, now: Instant) {
+        if let Some(run) = &mut self.answered
+            && run.calls > 0
+        {
+            run.recorder.finished_batch(run.calls, run.failed, now.saturating_duration_since(self.pace.came));
+            (run.calls, run.failed) = (0, 0);
+        }
     }
 
     /// Looks at the clock now and then: a method that holds up its connection runs on tasks from now on, and answers that are
@@ -381,17 +418,20 @@ impl Role for ServerRole {
         now: Instant,
     ) -> Result<Flow> {
         self.session.stopped.store(false, Ordering::Release);
-        self.pace = Pace { looked: now, batch: now, calls: 0, precise: self.pace.precise };
+        self.pace = Pace { came: now, looked: now, batch: now, calls: 0, precise: self.pace.precise };
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
         let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
         buffers::put_scratch(ready);
+        if self.answered.as_ref().is_some_and(|run| run.calls > 0) {
+            self.count_run(Instant::now());
+        }
         sent?;
         flow
     }
 
     fn on_time(&mut self, _link: &Arc<Link>, now: u64) -> Result<()> {
-        self.session.in_progress().expire(now);
+        self.session.waiting_calls(|calls| calls.expire(now));
         if self.idle_due().is_some_and(|due| due <= now) {
             return Err(Error::new(Reason::ClosedIdle, "nothing was asked on the connection for idle_timeout"));
         }
@@ -401,10 +441,7 @@ impl Role for ServerRole {
     fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
         self.session.flushed();
         let idle = self.idle_due();
-        let mut in_progress = self.session.in_progress();
-        let due = [in_progress.next_due(now), idle].into_iter().flatten().min();
-        in_progress.armed = due.unwrap_or(u64::MAX);
-        due
+        self.session.next_due(now, idle)
     }
 
     fn read_timeout(&self) -> Option<Duration> {
@@ -416,7 +453,7 @@ impl Role for ServerRole {
     }
 
     fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
-        self.session.in_progress().cancel_all();
+        self.session.waiting_calls(|calls| calls.cancel_all());
         self.session.server.left(link.id, error);
     }
 }

@@ -41,13 +41,19 @@ pub(crate) struct SessionOptions {
     pub(crate) push_to_unknown: bool,
 }
 
+/// The handlers of a connection that wait, and when its driver's alarm rings.
+struct Waiting {
+    armed: u64,
+    calls: Option<Box<InProgress>>,
+}
+
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     pub(crate) server: Arc<ServerCore>,
     pub(super) options: Arc<SessionOptions>,
     /// Unset: no hello has come, the peer is Go's or an older one.
     features: OnceLock<Features>,
-    in_progress: Mutex<InProgress>,
+    in_progress: Mutex<Waiting>,
     waiting: AtomicUsize,
     /// The driver reads nothing until a handler has ended.
     pub(super) stopped: AtomicBool,
@@ -62,7 +68,7 @@ impl Session {
             options: server.session_options.clone(),
             server,
             features: OnceLock::new(),
-            in_progress: Mutex::new(InProgress::new()),
+            in_progress: Mutex::new(Waiting { armed: u64::MAX, calls: None }),
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
@@ -70,8 +76,24 @@ impl Session {
         }
     }
 
-    pub(super) fn in_progress(&self) -> MutexGuard<'_, InProgress> {
+    fn in_progress(&self) -> MutexGuard<'_, Waiting> {
         self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the handlers that wait, if there are any.
+    pub(super) fn waiting_calls(&self, act: impl FnOnce(&mut InProgress)) {
+        if let Some(calls) = &mut self.in_progress().calls {
+            act(calls);
+        }
+    }
+
+    /// When the driver has to look again: at a handler's deadline, or at `idle`. Its alarm will be set for that.
+    pub(super) fn next_due(&self, now: u64, idle: Option<u64>) -> Option<u64> {
+        let mut waiting = self.in_progress();
+        let deadline = waiting.calls.as_ref().and_then(|calls| calls.next_due(now));
+        let due = [deadline, idle].into_iter().flatten().min();
+        waiting.armed = due.unwrap_or(u64::MAX);
+        due
     }
 
     pub(super) fn workers(&self) -> Arc<Workers> {
@@ -102,10 +124,10 @@ impl Session {
     pub(super) fn began(&self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         self.server.waiting.fetch_add(1, Ordering::AcqRel);
-        let mut in_progress = self.in_progress();
-        let id = in_progress.insert(seq, token, due);
-        let early = due.is_some_and(|due| due < in_progress.armed);
-        drop(in_progress);
+        let mut waiting = self.in_progress();
+        let id = waiting.calls.get_or_insert_with(Box::default).insert(seq, token, due);
+        let early = due.is_some_and(|due| due < waiting.armed);
+        drop(waiting);
         if early {
             self.link.kick();
         }
@@ -114,7 +136,15 @@ impl Session {
 
     /// A handler on a task has ended, with this answer to send.
     pub(super) fn ended(&self, id: u32, frame: &mut Vec<u8>) {
-        let remaining = self.in_progress().remove(id);
+        let remaining = {
+            let mut waiting = self.in_progress();
+            let remaining = waiting.calls.as_mut().map_or(0, |calls| calls.remove(id));
+            if remaining == 0 {
+                // A connection on which no handler waits holds no table.
+                waiting.calls = None;
+            }
+            remaining
+        };
         if !frame.is_empty() {
             let flush = if remaining == 0 { Flush::Now } else { Flush::Batch };
             // A client that has left gets no answer.
@@ -142,6 +172,7 @@ impl Session {
         }
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
+                self.server.recorder.push_dropped();
                 return Err(Error::new(
                     Reason::LimitMaxPushes,
                     format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
@@ -160,6 +191,7 @@ impl Session {
                     .check_message(frame.len() as u64 - 16)
                     .map_err(|exceeded| Error::new(Reason::LimitMaxMessageSize, exceeded.to_string()))?;
                 self.queued_pushes.fetch_add(1, Ordering::Relaxed);
+                self.server.recorder.push_sent();
                 self.link.send(&mut frame, None, Flush::Batch).map(drop)
             });
         buffers::put_scratch(frame);
