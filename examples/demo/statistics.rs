@@ -12,11 +12,11 @@ pub(crate) fn of_client(title: &str, client: &Client) {
     let mut methods = stats.methods;
     methods.retain(|method| method.calls > 0);
     methods.sort_by_key(|method| std::cmp::Reverse(method.calls));
-    let us = |value: f64| format!("{value:.0}");
     let rows: Vec<Vec<String>> = methods
         .iter()
         .map(|method| {
             let latency = &method.latency;
+            let us = |value: f64| if latency.count == 0 { "-".to_owned() } else { format!("{value:.0}") };
             vec![
                 format!("{}.{}", method.service, method.method),
                 method.calls.to_string(),
@@ -31,7 +31,7 @@ pub(crate) fn of_client(title: &str, client: &Client) {
     table(title, &["method", "calls", "errors", "retries", "p50 us", "p99 us", "max us"], &rows);
     let traffic = stats.traffic;
     println!(
-        "\n  {} calls, {} failed; {} connections opened, {} of them failed; {} writes, {} reads; {} bytes out, {} in",
+        "\n  {} calls, {} failed; connections: {} opened, {} not; {} writes, {} reads; {} bytes out, {} in",
         stats.calls,
         stats.errors.total(),
         stats.connections.opened,
