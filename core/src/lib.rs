@@ -1,8 +1,5 @@
 //! librpcx: the rpcx protocol for Rust, as client and as server.
 
-#[cfg(not(any(feature = "json", feature = "msgpack")))]
-compile_error!("librpcx needs a format for plain types: enable the feature `msgpack`, `json`, or both");
-
 pub mod balance;
 pub mod client;
 pub mod codec;
