@@ -115,8 +115,7 @@ impl Peer {
                 }
             }
         }
-        self.stream.flush().await.unwrap();
-        true
+        tokio::time::timeout_at(until.into(), self.stream.flush()).await.is_ok()
     }
 
     /// Answers a request.

@@ -126,8 +126,9 @@ fn peers_that_said_nothing_get_pushes_unless_the_option_forbids() {
             // One that listed the word gets them either way.
             let mut peer = Peer::dial(&way, &url(&server)).await;
             peer.send(&[hello(), crate::peer::request(1, "Notify", &[1], &[])].concat()).await;
-            assert!(peer.frame().await.unwrap().header().is_heartbeat());
-            assert!(peer.frame().await.unwrap().header().is_push());
+            // The message may overtake the answers of its batch, the hello's among them.
+            let (one, two) = (peer.frame().await.unwrap(), peer.frame().await.unwrap());
+            assert!(one.header().is_push() || two.header().is_push(), "{one:?} {two:?}");
         });
     }
 }
