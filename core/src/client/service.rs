@@ -12,7 +12,9 @@ use super::core::ClientCore;
 use super::fan_out;
 use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::routes::{MethodInfo, Routes};
-use crate::codec::{CodecSet, Decode, Encode, Protobuf, Raw, Serde};
+#[cfg(feature = "protobuf")]
+use crate::codec::Protobuf;
+use crate::codec::{CodecSet, Decode, Encode, Raw, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
@@ -83,6 +85,7 @@ impl<C: CodecSet> Service<C> {
     }
 
     /// The same service with Protocol Buffers messages as arguments and replies.
+    #[cfg(feature = "protobuf")]
     pub fn protobuf(&self) -> Service<Protobuf> {
         self.codecs()
     }

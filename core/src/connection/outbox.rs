@@ -9,10 +9,16 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::buffers;
+
 /// Frames up to this size are copied together into segments; larger ones are queued as they are.
 pub(crate) const COPY_LIMIT: usize = 16 * 1024;
 /// A segment that has reached this size takes no further frames.
 const SEGMENT: usize = 64 * 1024;
+/// Places for segments that an idle queue keeps.
+const KEPT: usize = 4;
+/// Places for marks that an idle queue keeps.
+const KEPT_MARKS: usize = 128;
 /// Segments handed to one vectored write.
 pub(crate) const MAX_SLICES: usize = 64;
 
@@ -67,8 +73,6 @@ pub(crate) struct Outbox {
     marked: u64,
     /// Bytes of segments whose memory was given back.
     gone: u64,
-    /// Segment buffer kept for reuse between bursts.
-    spare: Vec<u8>,
 }
 
 impl Outbox {
@@ -139,7 +143,7 @@ impl Outbox {
         match self.segments.back_mut() {
             Some(Segment::Copied(tail)) if tail.len() + bytes.len() <= SEGMENT => tail.extend_from_slice(bytes),
             _ => {
-                let mut segment = std::mem::take(&mut self.spare);
+                let mut segment = buffers::take_scratch();
                 segment.extend_from_slice(bytes);
                 self.segments.push_back(Segment::Copied(segment));
             }
@@ -231,10 +235,7 @@ impl Outbox {
             }
             self.base += len;
             match self.segments.pop_front() {
-                Some(Segment::Copied(mut buffer)) if self.spare.capacity() < buffer.capacity() => {
-                    buffer.clear();
-                    self.spare = buffer;
-                }
+                Some(Segment::Copied(buffer)) => buffers::put_scratch(buffer),
                 Some(Segment::Gone(len)) => self.gone -= len,
                 _ => {}
             }
@@ -327,12 +328,11 @@ impl Outbox {
         *self = Outbox { base: end, written: self.written, end, withdrawn: end - self.written, ..Outbox::default() };
     }
 
-    /// Gives the spare buffer back when nothing is queued.
+    /// Gives back what a burst made the queue grow to, when nothing is queued.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
-            self.spare = Vec::new();
-            self.segments = VecDeque::new();
-            self.marks = VecDeque::new();
+            self.segments.shrink_to(KEPT);
+            self.marks.shrink_to(KEPT_MARKS);
             self.holes = VecDeque::new();
         }
     }

@@ -203,7 +203,8 @@ fn a_deadline_holds_for_a_dial_that_does_not_end() {
         let result = raw(&client).call_with::<_, Bytes>("Echo", &b""[..], &within(100)).await;
         assert_failed(result, Reason::TimeoutCall, Delivery::NotSent);
         assert!(began.elapsed() < ms(100) + MARGIN);
-        let client = tls.client(silent.url()).option("connect_timeout", "100ms").option("retries", "0").build().unwrap();
+        let client =
+            tls.client(silent.url()).option("connect_timeout", "100ms").option("retries", "0").build().unwrap();
         assert_failed(call(&raw(&client), "Echo", b"").await, Reason::ConnectTimeout, Delivery::NotSent);
     });
 }
