@@ -107,7 +107,7 @@ impl Lab for Laboratory {
     }
 
     fn count_primes(&self, _ctx: &Context, below: u32) -> Result<u32> {
-        let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(*d));
+        let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
         let count = (2..below.min(1_000_000)).filter(is_prime).count();
         Ok(count.try_into().unwrap_or(u32::MAX))
     }

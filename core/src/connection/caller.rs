@@ -235,15 +235,20 @@ impl Caller {
 
     /// Ends calls that had to make room for newer ones.
     fn displaced(&self, seqs: Vec<u32>) {
+        if seqs.is_empty() {
+            return;
+        }
         for seq in seqs {
             let error = Error::new(
                 Reason::OverloadQueue,
                 format!("the queue of unsent requests to {} is full; the oldest made room", self.link.info.remote),
             );
-            if let Some(waker) = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error))) {
+            let waker = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error)));
+            if let Some(waker) = waker {
                 waker.wake();
             }
         }
+        self.after_batch(self.in_flight());
     }
 
     /// Stores the outcome of a call; returns who is to be woken once the lock is released.
@@ -401,6 +406,9 @@ impl Exchange<'_> {
                 if let Some(GaveUp::Waiting(Waiting { timer: Some(timer), .. })) = calls.pending.give_up(seq, false) {
                     calls.wheel.cancel(timer);
                 }
+                let remaining = calls.pending.len();
+                drop(calls);
+                self.caller.after_batch(remaining);
                 Err(error)
             }
         }

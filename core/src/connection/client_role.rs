@@ -24,6 +24,8 @@ pub(crate) struct ClientRole {
     wakers: Vec<Waker>,
     expired: Vec<u32>,
     last_traffic: u64,
+    /// Nothing is read before the user has read pushes: the silence is our own.
+    held: bool,
 }
 
 impl ClientRole {
@@ -39,7 +41,7 @@ impl ClientRole {
             },
             0,
         );
-        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0 }
+        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0, held: false }
     }
 
     fn wake_all(&mut self) {
@@ -115,12 +117,16 @@ impl Role for ClientRole {
                 }
                 Ok(Some(Decoded::Refused(refused))) => {
                     let error = super::refused_error(&refused, "answer").with_delivery(Delivery::Answered);
-                    self.wakers.extend(caller.settle(&mut calls, refused.header.seq, Err(Failure::Own(error))));
+                    // A push or a heartbeat has numbers of its own.
+                    if !refused.header.is_push() && !refused.header.is_heartbeat() {
+                        self.wakers.extend(caller.settle(&mut calls, refused.header.seq, Err(Failure::Own(error))));
+                    }
                 }
                 Ok(None) => break Ok(Flow::Read),
                 Err(error) => break Err(super::decode_error(error, link)),
             }
         };
+        self.held = matches!(result, Ok(Flow::Stop));
         let (waiting, lingering) = Caller::load(&calls);
         drop(calls);
         self.wake_all();
@@ -138,6 +144,9 @@ impl Role for ClientRole {
             let calls = self.caller.calls();
             (Caller::load(&calls).0, calls.pending_since, calls.last_used)
         };
+        if self.held {
+            self.heartbeat.on_receive(now);
+        }
         match self.heartbeat.poll(now, waiting > 0, since) {
             Action::None => {}
             Action::Send => {

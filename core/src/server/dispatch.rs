@@ -53,7 +53,10 @@ struct Pace {
     came: Instant,
     looked: Instant,
     batch: Instant,
+    /// Calls of this batch since then.
     calls: u32,
+    /// Calls of all batches since then: those of one call each are looked at now and then, too.
+    unseen: u32,
     /// Calls that are timed one by one, to find which method is slow.
     precise: u32,
 }
@@ -72,7 +75,6 @@ pub(super) struct ServerRole {
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
-    last_traffic: u64,
 }
 
 impl ServerRole {
@@ -83,21 +85,25 @@ impl ServerRole {
             answered: None,
             cached: None,
             spare: None,
-            pace: Pace { came: now, looked: now, batch: now, calls: 0, precise: 0 },
-            last_traffic: 0,
+            pace: Pace { came: now, looked: now, batch: now, calls: 0, unseen: 0, precise: 0 },
         }
     }
 
     fn drain_decoder(&mut self, decoder: &mut Decoder, ready: &mut Vec<u8>, now: Instant) -> Result<Flow> {
         loop {
-            let at_limit = self.session.waiting() >= self.session.options.max_in_flight;
-            if at_limit && !self.session.options.reject_overload {
+            if !self.session.link.is_open() {
+                // Nothing could be answered any more.
+                return Ok(Flow::Stop);
+            }
+            let at_limit = self.session.is_full();
+            if !self.session.options.reject_overload && (at_limit || self.session.server.is_full()) {
                 self.session.stopped.store(true, Ordering::Release);
                 // A handler that ended just before the store saw no reason to wake us.
-                if self.session.waiting() >= self.session.options.max_in_flight {
+                if self.session.is_full() || self.session.server.hold(&self.session) {
                     return Ok(Flow::Stop);
                 }
                 self.session.stopped.store(false, Ordering::Release);
+                continue;
             }
             match decoder.next().map_err(|error| decode_error(error, &self.session.link))? {
                 None => return Ok(Flow::Read),
@@ -121,7 +127,7 @@ impl ServerRole {
         if header.is_heartbeat() {
             return self.on_heartbeat(&frame, ready);
         }
-        self.last_traffic = self.session.link.millis(now);
+        self.session.used(self.session.link.millis(now));
         if header.is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes() {
             if frame.method() == keys::CANCEL_METHOD.as_bytes()
                 && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
@@ -139,7 +145,7 @@ impl ServerRole {
             }
             Some(left) => now.checked_add(Duration::from_millis(left.unsigned_abs())),
         };
-        if let Err(error) = self.may_run(at_limit) {
+        if let Err(error) = self.may_run(at_limit, header.is_oneway()) {
             self.answer_error(&frame, &error, ready);
             return Ok(());
         }
@@ -164,9 +170,10 @@ impl ServerRole {
     }
 
     /// Refusals that say nothing about the request itself.
-    fn may_run(&self, at_limit: bool) -> Result<()> {
+    fn may_run(&self, at_limit: bool, oneway: bool) -> Result<()> {
         let server = &self.session.server;
-        if server.is_draining() && self.session.peer_wants_codes() {
+        // Nobody would hear of a oneway request's refusal.
+        if server.is_draining() && self.session.peer_wants_codes() && !oneway {
             return Err(Error::new(Reason::ShuttingDownServer, "the server is shutting down"));
         }
         if at_limit {
@@ -189,8 +196,15 @@ impl ServerRole {
             words = Features::ALL.render(Side::Server);
             replace = Some((keys::FEATURES, words.as_str()));
         }
+        let greeted = replace.is_some();
         echo_heartbeat(ready, frame, replace)
-            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
+            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
+        if greeted && self.session.server.is_draining() {
+            // It came too late to be told with the others.
+            self.session.link.send_batch(ready)?;
+            self.session.send_drain();
+        }
+        Ok(())
     }
 
     fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
@@ -368,7 +382,8 @@ impl ServerRole {
     fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<()> {
         let pace = &mut self.pace;
         pace.calls += 1;
-        if pace.precise == 0 && pace.calls < CALLS_PER_LOOK {
+        pace.unseen += 1;
+        if pace.precise == 0 && pace.unseen < CALLS_PER_LOOK {
             return Ok(());
         }
         let now = Instant::now();
@@ -382,7 +397,7 @@ impl ServerRole {
         }
         pace.precise = pace.precise.saturating_sub(1);
         pace.looked = now;
-        pace.calls = 0;
+        (pace.calls, pace.unseen) = (0, 0);
         if now.saturating_duration_since(pace.batch) > FLUSH_AFTER {
             pace.batch = now;
             self.session.link.send_batch(ready)?;
@@ -418,7 +433,7 @@ impl Role for ServerRole {
         now: Instant,
     ) -> Result<Flow> {
         self.session.stopped.store(false, Ordering::Release);
-        self.pace = Pace { came: now, looked: now, batch: now, calls: 0, precise: self.pace.precise };
+        self.pace = Pace { came: now, looked: now, batch: now, calls: 0, ..self.pace };
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
         let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
@@ -461,6 +476,6 @@ impl Role for ServerRole {
 impl ServerRole {
     fn idle_due(&self) -> Option<u64> {
         let limit = self.session.options.idle_timeout?;
-        (self.session.waiting() == 0).then(|| self.last_traffic + limit.as_millis() as u64)
+        (self.session.waiting() == 0).then(|| self.session.last_used() + limit.as_millis() as u64)
     }
 }

@@ -1,8 +1,8 @@
 //! One client's connection as the server sees it: what its driver, its handlers and its pushes share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::encode::{Head, encode};
@@ -58,6 +58,8 @@ pub(crate) struct Session {
     /// The driver reads nothing until a handler has ended.
     pub(super) stopped: AtomicBool,
     queued_pushes: AtomicUsize,
+    /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
+    used: AtomicU64,
     refused: OnceLock<Error>,
 }
 
@@ -72,6 +74,7 @@ impl Session {
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
+            used: AtomicU64::new(0),
             refused: OnceLock::new(),
         }
     }
@@ -120,6 +123,20 @@ impl Session {
         self.waiting.load(Ordering::Acquire)
     }
 
+    /// As many handlers wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting() >= self.options.max_in_flight
+    }
+
+    /// Something other than a heartbeat moved.
+    pub(super) fn used(&self, now: u64) {
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// A handler was moved to a task; returns its number.
     pub(super) fn began(&self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
         self.waiting.fetch_add(1, Ordering::AcqRel);
@@ -151,9 +168,14 @@ impl Session {
             let _ = self.link.send(frame, None, flush);
         }
         self.end_if_refused();
+        let idles = self.options.idle_timeout.is_some() && remaining == 0;
+        if idles {
+            self.used(self.link.millis(Instant::now()));
+        }
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.server.one_less();
-        if self.stopped.load(Ordering::Acquire) {
+        // The driver goes on reading, or begins to count the idle time.
+        if idles || self.stopped.load(Ordering::Acquire) {
             self.link.kick();
         }
     }
@@ -191,6 +213,9 @@ impl Session {
                     .check_message(frame.len() as u64 - 16)
                     .map_err(|exceeded| Error::new(Reason::LimitMaxMessageSize, exceeded.to_string()))?;
                 self.queued_pushes.fetch_add(1, Ordering::Relaxed);
+                if self.options.idle_timeout.is_some() {
+                    self.used(self.link.millis(Instant::now()));
+                }
                 self.server.recorder.push_sent();
                 self.link.send(&mut frame, None, Flush::Batch).map(drop)
             });
@@ -211,9 +236,11 @@ impl Session {
         }
     }
 
-    /// Everything queued has left: pushes may queue again.
+    /// Pushes may queue again once everything queued has left.
     pub(super) fn flushed(&self) {
-        self.queued_pushes.store(0, Ordering::Relaxed);
+        if self.queued_pushes.load(Ordering::Relaxed) > 0 && self.link.queued_bytes() == 0 {
+            self.queued_pushes.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Asks a client that understands it to take its calls elsewhere.

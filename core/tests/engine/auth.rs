@@ -19,7 +19,11 @@ impl Authenticator for Token {
             if self.slow {
                 tokio::time::sleep(ms(20)).await; // a token service
             }
-            if token == "right" { Ok(()) } else { Err(Error::new(Reason::ServiceError, format!("bad token {token:?}"))) }
+            if token == "right" {
+                Ok(())
+            } else {
+                Err(Error::new(Reason::ServiceError, format!("bad token {token:?}")))
+            }
         })
     }
 }
@@ -47,8 +51,7 @@ fn the_right_token_passes_and_a_wrong_one_is_answered_and_closed() {
 fn heartbeats_pass_without_a_token() {
     run(async {
         let way = Over::Tcp.way();
-        let server =
-            way.server().with_probe(&Probe::new()).authenticator(Token { slow: false }).start().await.unwrap();
+        let server = way.server().with_probe(&Probe::new()).authenticator(Token { slow: false }).start().await.unwrap();
         let mut peer = Peer::dial(&way, &url(&server)).await;
         assert!(peer.hello().await.header().is_heartbeat());
         peer.send(&request(1, "Echo", b"x", &[("__AUTH", "right")])).await;

@@ -213,7 +213,8 @@ fn limits_are_told_by_name_whichever_side_sets_them() {
         let small = |server: rpcx::server::ServerBuilder| server.with_probe(&Probe::new()).raw("T", "Many", many);
         let server = small(way.server()).option("max_message_size", "2KiB").start().await.unwrap();
         let client = way.client(url(&server)).build().unwrap();
-        let error = assert_failed(call(&raw(&client), "Echo", &[0; 4096]).await, Reason::LimitServer, Delivery::Answered);
+        let error =
+            assert_failed(call(&raw(&client), "Echo", &[0; 4096]).await, Reason::LimitServer, Delivery::Answered);
         assert!(error.message().contains("max_message_size"), "{error}");
         // An answer above the server's own limit.
         let error = call(&raw(&client), "Many", &4096_u32.to_be_bytes()).await;
@@ -230,7 +231,8 @@ fn limits_are_told_by_name_whichever_side_sets_them() {
             .build()
             .unwrap();
         let service = raw(&client);
-        let error = assert_failed(call(&service, "Echo", &[0; 4096]).await, Reason::LimitMaxMessageSize, Delivery::NotSent);
+        let error =
+            assert_failed(call(&service, "Echo", &[0; 4096]).await, Reason::LimitMaxMessageSize, Delivery::NotSent);
         assert!(error.message().contains("max_message_size"), "{error}");
         let error = call(&service, "Many", &4096_u32.to_be_bytes()).await;
         assert_failed(error, Reason::LimitMaxMessageSize, Delivery::Answered);
@@ -251,7 +253,8 @@ fn limits_are_told_by_name_whichever_side_sets_them() {
 fn a_decompression_bomb_is_refused_on_both_sides() {
     run(async {
         let way = Over::Tcp.way();
-        let server = way.server().with_probe(&Probe::new()).option("max_decompressed_size", "64KiB").start().await.unwrap();
+        let server =
+            way.server().with_probe(&Probe::new()).option("max_decompressed_size", "64KiB").start().await.unwrap();
         let client = way.client(url(&server)).option("compress_type", "gzip").build().unwrap();
         let error = call(&raw(&client), "Echo", &vec![0; 1 << 20]).await;
         let error = assert_failed(error, Reason::LimitServer, Delivery::Answered);

@@ -137,7 +137,8 @@ fn a_slot_lingers_until_its_late_answer_and_too_many_replace_the_connection() {
     run(async {
         let way = Over::Tcp.way();
         let mut server = RawServer::bind(&way).await;
-        let client = way.client(server.url()).option("max_lingering", "3").option("max_in_flight", "5").build().unwrap();
+        let client =
+            way.client(server.url()).option("max_lingering", "3").option("max_in_flight", "5").build().unwrap();
         let service = raw(&client);
         let soon = CallOptions::new().timeout(ms(50));
         let asking = async {

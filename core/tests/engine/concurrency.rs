@@ -75,7 +75,8 @@ fn beyond_max_in_flight_calls_are_refused_when_asked_for() {
         let others = async {
             eventually("four handlers run", || probe.started() == 4).await;
             for _ in 0..3 {
-                let error = assert_failed(call(&service, "Hold", b"").await, Reason::OverloadServer, Delivery::Answered);
+                let error =
+                    assert_failed(call(&service, "Hold", b"").await, Reason::OverloadServer, Delivery::Answered);
                 assert!(error.message().contains("max_in_flight"), "{error}");
                 assert!(error.is_retryable(false), "no handler was started, any retry is safe");
             }
@@ -288,7 +289,8 @@ fn a_handler_may_call_back_through_the_same_client_and_server() {
                             0 => Ok(Bytes::from_static(b"bottom")),
                             depth => {
                                 let options = CallOptions::new().parent(&ctx);
-                                let below = raw(&client).call_with::<_, Bytes>("Down", &[depth - 1][..], &options).await?;
+                                let below =
+                                    raw(&client).call_with::<_, Bytes>("Down", &[depth - 1][..], &options).await?;
                                 Ok(below.value)
                             }
                         }

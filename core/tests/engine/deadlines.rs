@@ -115,11 +115,13 @@ fn a_request_that_expires_in_the_queue_is_withdrawn() {
             let large = vec![1; 32 << 20];
             let ((), ()) = tokio::join!(
                 async {
+                    call(&service, "First", b"").await.unwrap();
                     let blocker = call(&service, "Large", &large);
                     let mut blocker = std::pin::pin!(blocker);
                     let soon = within(150);
                     let queued = service.call_with::<_, Bytes>("Small", &b"never"[..], &soon);
                     tokio::select! {
+                        biased;
                         result = &mut blocker => panic!("{result:?}"),
                         result = queued => { assert_failed(result, Reason::TimeoutQueued, Delivery::NotSent); }
                     }
@@ -129,6 +131,8 @@ fn a_request_that_expires_in_the_queue_is_withdrawn() {
                 async {
                     let mut peer = server.accept().await;
                     let mut seen = Vec::new();
+                    let first = peer.request().await.unwrap();
+                    peer.answer(&first, b"").await;
                     tokio::time::sleep(ms(400)).await; // the peer's slowness, longer than the deadline
                     while seen.len() < 2 {
                         let request = peer.request().await.unwrap();
@@ -199,7 +203,8 @@ fn a_deadline_holds_for_a_dial_that_does_not_end() {
         let result = raw(&client).call_with::<_, Bytes>("Echo", &b""[..], &within(100)).await;
         assert_failed(result, Reason::TimeoutCall, Delivery::NotSent);
         assert!(began.elapsed() < ms(100) + MARGIN);
-        let client = tls.client(silent.url()).option("connect_timeout", "100ms").option("retries", "0").build().unwrap();
+        let client =
+            tls.client(silent.url()).option("connect_timeout", "100ms").option("retries", "0").build().unwrap();
         assert_failed(call(&raw(&client), "Echo", b"").await, Reason::ConnectTimeout, Delivery::NotSent);
     });
 }

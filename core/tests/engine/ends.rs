@@ -1,7 +1,9 @@
 //! The end of a client: close, shutdown, and servers that leave its discovery.
 
 use crate::peer::RawServer;
-use crate::support::{LIMIT, Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url};
+use crate::support::{
+    LIMIT, Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url,
+};
 use rpcx::Client;
 use rpcx::discovery::Multiple;
 use rpcx::error::{Delivery, ErrorKind, Reason};

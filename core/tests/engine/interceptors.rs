@@ -56,13 +56,11 @@ fn both_chains_run_in_order_around_the_call() {
                 .start()
                 .await
                 .unwrap();
-            let client =
-                way.client(url(&server)).interceptor(named("c1")).interceptor(named("c2")).build().unwrap();
+            let client = way.client(url(&server)).interceptor(named("c1")).interceptor(named("c2")).build().unwrap();
             let service = raw(&client);
             let logged = || std::mem::take(&mut *log.lock().unwrap()).join(" ");
 
-            let answer =
-                service.call_with::<_, Bytes>("Echo", &b"x"[..], &CallOptions::new()).await.unwrap();
+            let answer = service.call_with::<_, Bytes>("Echo", &b"x"[..], &CallOptions::new()).await.unwrap();
             assert_eq!(answer.value, &b"x"[..]);
             for name in ["c1", "c2", "s1", "s2"] {
                 assert_eq!(answer.metadata.get(name), Some("passed"), "{name}");

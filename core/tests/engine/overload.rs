@@ -88,8 +88,7 @@ fn a_server_stops_reading_a_client_that_does_not_read() {
     for over in Over::ALL {
         run(async {
             let (way, probe) = (over.way(), Probe::new());
-            let server =
-                way.server().with_probe(&probe).option("max_queued_bytes", "256KiB").start().await.unwrap();
+            let server = way.server().with_probe(&probe).option("max_queued_bytes", "256KiB").start().await.unwrap();
             let mut peer = Peer::dial(&way, &url(&server)).await;
             let other = way.client(url(&server)).build().unwrap();
             let payload = vec![3; 64 << 10];

@@ -38,7 +38,11 @@ pub(crate) struct Peer {
 
 impl Peer {
     fn new(stream: Stream) -> Peer {
-        Peer { stream, decoder: Decoder::new(Limits { max_message_size: 1 << 30, ..Limits::default() }), unsent: Vec::new() }
+        Peer {
+            stream,
+            decoder: Decoder::new(Limits { max_message_size: 1 << 30, ..Limits::default() }),
+            unsent: Vec::new(),
+        }
     }
 
     /// Connects to one of our servers.
@@ -111,8 +115,7 @@ impl Peer {
                 }
             }
         }
-        self.stream.flush().await.unwrap();
-        true
+        tokio::time::timeout_at(until.into(), self.stream.flush()).await.is_ok()
     }
 
     /// Answers a request.
@@ -142,7 +145,8 @@ pub(crate) fn hello() -> Vec<u8> {
     let words = Features::ALL.render(Side::Client);
     let mut wire = Vec::new();
     let header = Header::request(SerializeType::MSGPACK, 1 << 20).with_heartbeat(true);
-    let head = Head { header, service: b"", method: b"", metadata: Metadata::empty(), extra: &[(keys::FEATURES, &words)] };
+    let head =
+        Head { header, service: b"", method: b"", metadata: Metadata::empty(), extra: &[(keys::FEATURES, &words)] };
     encode(&mut wire, &head, &[0xd3, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     wire
 }

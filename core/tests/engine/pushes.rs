@@ -48,7 +48,8 @@ fn pushes_arrive_in_order_with_their_metadata() {
 
 #[test]
 fn a_full_queue_drops_the_newest_or_the_oldest_or_stops_reading() {
-    for (overflow, expected) in [("drop_newest", [0, 1, 2, 9]), ("drop_oldest", [3, 4, 5, 9]), ("block", [0, 1, 2, 3])] {
+    for (overflow, expected) in [("drop_newest", [0, 1, 2, 9]), ("drop_oldest", [3, 4, 5, 9]), ("block", [0, 1, 2, 3])]
+    {
         run(async {
             let (server, client) = serving(Over::Tcp, &[("push_queue", "3"), ("push_overflow", overflow)]).await;
             let mut pushes = client.pushes();
@@ -113,13 +114,8 @@ fn peers_that_said_nothing_get_pushes_unless_the_option_forbids() {
     for (allowed, expected) in [("true", true), ("false", false)] {
         run(async {
             let way = Over::Tcp.way();
-            let server = way
-                .server()
-                .option("push_to_unknown", allowed)
-                .raw("T", "Notify", notify)
-                .start()
-                .await
-                .unwrap();
+            let server =
+                way.server().option("push_to_unknown", allowed).raw("T", "Notify", notify).start().await.unwrap();
             let mut peer = Peer::dial(&way, &url(&server)).await;
             peer.send(&crate::peer::request(1, "Notify", &[1], &[])).await;
             let first = peer.frame().await.unwrap();
@@ -130,8 +126,9 @@ fn peers_that_said_nothing_get_pushes_unless_the_option_forbids() {
             // One that listed the word gets them either way.
             let mut peer = Peer::dial(&way, &url(&server)).await;
             peer.send(&[hello(), crate::peer::request(1, "Notify", &[1], &[])].concat()).await;
-            assert!(peer.frame().await.unwrap().header().is_heartbeat());
-            assert!(peer.frame().await.unwrap().header().is_push());
+            // The message may overtake the answers of its batch, the hello's among them.
+            let (one, two) = (peer.frame().await.unwrap(), peer.frame().await.unwrap());
+            assert!(one.header().is_push() || two.header().is_push(), "{one:?} {two:?}");
         });
     }
 }
@@ -142,8 +139,7 @@ fn pushes_that_wait_are_bounded() {
     for over in Over::ALL {
         run(async {
             let way = over.way();
-            let server =
-                way.server().with_probe(&Probe::new()).option("push_queue", "16").start().await.unwrap();
+            let server = way.server().with_probe(&Probe::new()).option("push_queue", "16").start().await.unwrap();
             let mut peer = Peer::dial(&way, &url(&server)).await;
             peer.send(&crate::peer::request(1, "Echo", b"", &[])).await;
             peer.frame().await.unwrap();
@@ -163,10 +159,8 @@ fn pushes_that_wait_are_bounded() {
             for _ in 0..sent {
                 assert!(peer.frame().await.unwrap().header().is_push());
             }
-            eventually("there is room again", || {
-                connection.push("News", "Item", Metadata::empty(), b"again").is_ok()
-            })
-            .await;
+            eventually("there is room again", || connection.push("News", "Item", Metadata::empty(), b"again").is_ok())
+                .await;
         });
     }
 }

@@ -1,7 +1,9 @@
 //! The end of a server, graceful and not: what was accepted is answered.
 
 use crate::peer::{Peer, error_text, frame, request};
-use crate::support::{LIMIT, Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url};
+use crate::support::{
+    LIMIT, Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url,
+};
 use bytes::Bytes;
 use rpcx::Context;
 use rpcx::error::{Delivery, ErrorKind, Reason};
@@ -131,8 +133,7 @@ fn a_refusal_before_the_handler_moves_to_another_server_for_free() {
 fn an_idle_connection_that_cannot_be_told_is_closed_after_the_linger() {
     run(async {
         let way = Over::Tcp.way();
-        let server =
-            way.server().with_probe(&Probe::new()).option("shutdown_linger", "100ms").start().await.unwrap();
+        let server = way.server().with_probe(&Probe::new()).option("shutdown_linger", "100ms").start().await.unwrap();
         let mut go_like = Peer::dial(&way, &url(&server)).await;
         go_like.send(&request(1, "Echo", b"", &[])).await;
         go_like.frame().await.unwrap();

@@ -11,8 +11,7 @@ fn a_frame_that_drips_is_not_waited_for() {
     for over in Over::ALL {
         run(async {
             let way = over.way();
-            let server =
-                way.server().with_probe(&Probe::new()).option("read_timeout", "200ms").start().await.unwrap();
+            let server = way.server().with_probe(&Probe::new()).option("read_timeout", "200ms").start().await.unwrap();
             let mut peer = Peer::dial(&way, &url(&server)).await;
             peer.send(&request(1, "Echo", b"whole", &[])).await;
             assert_eq!(peer.frame().await.unwrap().payload(), b"whole");
@@ -91,10 +90,9 @@ fn pushes_are_traffic() {
 #[test]
 fn a_stuck_server_is_found_out_and_its_calls_fail() {
     for over in Over::ALL {
-        for (stuck, timeout, reason) in [
-            ("150ms", "10s", Reason::ClosedStuck),
-            ("10s", "150ms", Reason::ClosedHeartbeat),
-        ] {
+        for (stuck, timeout, reason) in
+            [("150ms", "10s", Reason::ClosedStuck), ("10s", "150ms", Reason::ClosedHeartbeat)]
+        {
             run(async {
                 let way = over.way();
                 let mut server = RawServer::bind(&way).await;
