@@ -75,6 +75,8 @@ pub(super) struct ServerRole {
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
+    /// The client takes its answers too slowly: no more of its requests are looked at.
+    congested: bool,
 }
 
 impl ServerRole {
@@ -86,6 +88,7 @@ impl ServerRole {
             cached: None,
             spare: None,
             pace: Pace { came: now, looked: now, batch: now, calls: 0, unseen: 0, precise: 0 },
+            congested: false,
         }
     }
 
@@ -111,9 +114,19 @@ impl ServerRole {
                 Some(Decoded::Frame(frame)) => self.on_frame(frame, at_limit, ready, now)?,
             }
             if ready.len() >= FLUSH_SIZE {
-                self.session.link.send_batch(ready)?;
+                self.hand_over(ready)?;
+            }
+            if self.congested {
+                return Ok(Flow::Stop);
             }
         }
+    }
+
+    /// Sends the answers that are ready. Few small requests may have large answers, so a batch ends when too much waits.
+    fn hand_over(&mut self, ready: &mut Vec<u8>) -> Result<()> {
+        self.session.link.send_batch(ready)?;
+        self.congested = self.session.link.is_congested();
+        Ok(())
     }
 
     fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
@@ -322,7 +335,7 @@ impl ServerRole {
             }
         };
         if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
-            return self.spawn(entry, running, call, ready);
+            return self.spawn(entry, running, call, ready, false);
         }
         let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
         let mut noop = TaskContext::from_waker(Waker::noop());
@@ -338,12 +351,12 @@ impl ServerRole {
         let failed = writer.answer == Answer::Error;
         self.pace_of(entry, ready)?;
         if !done {
-            return self.spawn(entry, running, call, ready);
+            return self.spawn(entry, running, call, ready, true);
         }
         drop(running);
         if self.session.server.has_pipeline() {
             if !ready.is_empty() {
-                self.session.link.send_batch(ready)?;
+                self.hand_over(ready)?;
             }
             self.session.end_if_refused();
         }
@@ -400,16 +413,23 @@ impl ServerRole {
         (pace.calls, pace.unseen) = (0, 0);
         if now.saturating_duration_since(pace.batch) > FLUSH_AFTER {
             pace.batch = now;
-            self.session.link.send_batch(ready)?;
+            self.hand_over(ready)?;
         }
         Ok(())
     }
 
-    fn spawn(&self, entry: &Arc<Entry>, running: BoxRunning, call: Arc<Inner>, ready: &mut Vec<u8>) -> Result<()> {
+    fn spawn(
+        &self,
+        entry: &Arc<Entry>,
+        running: BoxRunning,
+        call: Arc<Inner>,
+        ready: &mut Vec<u8>,
+        begun: bool,
+    ) -> Result<()> {
         if !ready.is_empty() {
             self.session.link.send_batch(ready)?;
         }
-        task::spawn(self.session.clone(), entry.clone(), running, call);
+        task::spawn(self.session.clone(), entry.clone(), running, call, begun);
         Ok(())
     }
 }
@@ -433,6 +453,11 @@ impl Role for ServerRole {
         now: Instant,
     ) -> Result<Flow> {
         self.session.stopped.store(false, Ordering::Release);
+        self.congested = self.congested && link.is_congested();
+        if self.congested {
+            // A flush brings us back.
+            return Ok(Flow::Stop);
+        }
         self.pace = Pace { came: now, looked: now, batch: now, calls: 0, ..self.pace };
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
@@ -455,6 +480,7 @@ impl Role for ServerRole {
 
     fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
         self.session.flushed();
+        self.session.make_room();
         let idle = self.idle_due();
         self.session.next_due(now, idle)
     }
@@ -469,6 +495,7 @@ impl Role for ServerRole {
 
     fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
         self.session.waiting_calls(|calls| calls.cancel_all());
+        self.session.make_room();
         self.session.server.left(link.id, error);
     }
 }

@@ -11,6 +11,7 @@ use rpcx_protocol::header::{Header, SerializeType};
 use rpcx_protocol::keys;
 use rpcx_protocol::limits::Limits;
 use rpcx_protocol::metadata::Metadata;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::core::ServerCore;
@@ -47,6 +48,22 @@ struct Waiting {
     calls: Option<Box<InProgress>>,
 }
 
+/// Counts a handler that waits for room, also when it is dropped meanwhile.
+struct Unbegun<'a>(&'a AtomicUsize);
+
+impl<'a> Unbegun<'a> {
+    fn new(count: &'a AtomicUsize) -> Unbegun<'a> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Unbegun(count)
+    }
+}
+
+impl Drop for Unbegun<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     pub(crate) server: Arc<ServerCore>,
@@ -60,6 +77,9 @@ pub(crate) struct Session {
     queued_pushes: AtomicUsize,
     /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
     used: AtomicU64,
+    /// Handlers that have not begun, because the client takes its answers too slowly.
+    unbegun: AtomicUsize,
+    room: Notify,
     refused: OnceLock<Error>,
 }
 
@@ -75,6 +95,8 @@ impl Session {
             stopped: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
             used: AtomicU64::new(0),
+            unbegun: AtomicUsize::new(0),
+            room: Notify::new(),
             refused: OnceLock::new(),
         }
     }
@@ -135,6 +157,30 @@ impl Session {
 
     pub(super) fn last_used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Waits while the client takes its answers too slowly for another handler to begin: one read may hold thousands of
+    /// small requests with large answers.
+    pub(super) async fn room(&self) {
+        if !self.link.is_congested() {
+            return;
+        }
+        let _counted = Unbegun::new(&self.unbegun);
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if !self.link.is_congested() || !self.link.is_open() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Lets handlers begin that wait for room, if there is some.
+    pub(super) fn make_room(&self) {
+        if self.unbegun.load(Ordering::SeqCst) > 0 && (!self.link.is_congested() || !self.link.is_open()) {
+            self.room.notify_waiters();
+        }
     }
 
     /// A handler was moved to a task; returns its number.

@@ -140,7 +140,7 @@ fn a_server_answers_or_closes_and_goes_on() {
                     Does::Refuses(part) => assert!(text.contains(part), "{name}: {text:?}"),
                     _ => assert_eq!(text, "", "{name}"),
                 }
-                assert_eq!(answer.header().is_response(), true, "{name}");
+                assert!(answer.header().is_response(), "{name}");
             }
             match does {
                 Does::Closes | Does::Waits => assert!(peer.frame().await.is_none(), "{name}"),

@@ -58,8 +58,8 @@ fn a_full_queue_drops_the_newest_or_the_oldest_or_stops_reading() {
                 // The answer stands behind messages that nobody has read.
                 let mut notifying = Box::pin(call(&service, "Notify", &[6]));
                 assert!(tokio::time::timeout(ms(150), &mut notifying).await.is_err());
-                for i in 0..4 {
-                    assert_eq!(pushes.next().await.unwrap().payload()[0], expected[i]);
+                for expected in expected {
+                    assert_eq!(pushes.next().await.unwrap().payload()[0], expected);
                 }
                 let (answer, ()) = tokio::join!(notifying, async {
                     assert_eq!(pushes.next().await.unwrap().payload()[0], 4);
@@ -69,8 +69,8 @@ fn a_full_queue_drops_the_newest_or_the_oldest_or_stops_reading() {
                 return;
             }
             call(&service, "Notify", &[6]).await.unwrap();
-            for i in 0..3 {
-                assert_eq!(pushes.next().await.unwrap().payload()[0], expected[i], "{overflow}");
+            for expected in &expected[..3] {
+                assert_eq!(pushes.next().await.unwrap().payload()[0], *expected, "{overflow}");
             }
             server.connections()[0].push("News", "Item", Metadata::empty(), &[9]).unwrap();
             assert_eq!(pushes.next().await.unwrap().payload()[0], expected[3]);

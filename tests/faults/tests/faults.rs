@@ -2,11 +2,11 @@
 //! delivery state, that the client recovers without a restart, and that nothing is left behind.
 
 use bytes::Bytes;
+use rpcx::Client;
 use rpcx::client::{CallOptions, ClientBuilder, Service};
 use rpcx::codec::Raw;
 use rpcx::error::{Delivery, Error, ErrorKind, Reason, Result};
 use rpcx::protocol::{CompressType, Compressors, Head, Header, SerializeType, encode};
-use rpcx::Client;
 use rpcx_faults::{Fault, Held, Proxy, Victim, held};
 use std::future::Future;
 use std::sync::Mutex;
@@ -120,10 +120,8 @@ fn a_killed_server_fails_its_calls_at_once_and_its_successor_is_found() {
         let service = raw(&client);
         let calls = waiting(&service, 100).await;
         first.kill().unwrap();
-        all_fail(calls, Instant::now(), |error| {
-            matches!(error.reason(), Reason::ClosedRemote | Reason::ClosedReset)
-        })
-        .await;
+        all_fail(calls, Instant::now(), |error| matches!(error.reason(), Reason::ClosedRemote | Reason::ClosedReset))
+            .await;
         let error = call(&service, "Echo", b"").await.unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (ErrorKind::Connect, Delivery::NotSent), "{error:?}");
         let _second = victim(&[&format!("bind={}", first.address())]);
@@ -193,9 +191,12 @@ fn slow_ways_lose_nothing() {
     run(async {
         let server = victim(&[]);
         let proxy = Proxy::start(server.address()).await.unwrap();
-        let client = client(&proxy.url()).option("stuck_timeout", "2s").option("heartbeat_timeout", "3s").build().unwrap();
+        let client =
+            client(&proxy.url()).option("stuck_timeout", "2s").option("heartbeat_timeout", "3s").build().unwrap();
         let service = raw(&client);
-        for (fault, size) in [(Fault::Delay(ms(20)), 100_000), (Fault::Throttle(2 << 20), 300_000), (Fault::OneByte, 3000)] {
+        for (fault, size) in
+            [(Fault::Delay(ms(20)), 100_000), (Fault::Throttle(2 << 20), 300_000), (Fault::OneByte, 3000)]
+        {
             proxy.set(fault);
             let payload: Vec<u8> = (0..size).map(|i: u32| (i ^ (i >> 8)) as u8).collect();
             let calls = (0..5).map(|_| {
@@ -380,7 +381,10 @@ fn faults_in_any_order_leave_nothing_behind() {
                                 good += 1;
                             }
                             Err(error) => {
-                                assert!(!matches!(error.kind(), ErrorKind::Internal | ErrorKind::Protocol), "{error:?}");
+                                assert!(
+                                    !matches!(error.kind(), ErrorKind::Internal | ErrorKind::Protocol),
+                                    "{error:?}"
+                                );
                                 bad += 1;
                                 tokio::time::sleep(ms(5)).await; // a caller that does not spin
                             }
