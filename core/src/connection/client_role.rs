@@ -87,6 +87,9 @@ impl Role for ClientRole {
         decoder: &mut Decoder,
         now: Instant,
     ) -> Result<Flow> {
+        if self.held && self.caller.pushes.as_ref().is_some_and(|pushes| !pushes.admits(link)) {
+            return Ok(Flow::Stop);
+        }
         let arrived = now;
         let now = link.millis(now);
         self.heartbeat.on_receive(now);

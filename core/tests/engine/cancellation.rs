@@ -10,7 +10,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 
 /// Polls a future once, which begins its call.
-async fn begin(call: &mut (impl Future + Unpin)) {
+pub(crate) async fn begin(call: &mut (impl Future + Unpin)) {
     let call = std::pin::Pin::new(call);
     let mut call = Some(call);
     poll_fn(|cx| {

@@ -1,6 +1,10 @@
-//! What the programs beside it share: messages, the command line, the services of the interop server, the commands of the
-//! driver. The programs themselves are in `src/bin`.
+//! What the programs in `src/bin` are made of: the interop server with its services, the driver with its commands, and what
+//! both share.
 
 pub mod args;
+pub mod arith;
+pub mod driver;
 pub mod hello;
+pub mod messages;
+pub mod server;
 pub mod signal;
