@@ -65,10 +65,8 @@ impl ClientRole {
     }
 
     fn on_heartbeat(&self, frame: &Frame) {
-        // Go echoes our own words; only a server that knows them answers with `server:`.
-        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server)
-            && !features.is_empty()
-        {
+        // Go echoes our own words, in which there are none of a server.
+        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server) {
             self.caller.learn_features(features);
         }
     }
@@ -103,7 +101,9 @@ impl Role for ClientRole {
                 Ok(Some(Decoded::Frame(frame))) => {
                     let header = frame.header();
                     if header.is_heartbeat() {
+                        drop(calls);
                         self.on_heartbeat(&frame);
+                        calls = caller.calls();
                     } else if header.is_push() {
                         self.last_traffic = now;
                         drop(calls);

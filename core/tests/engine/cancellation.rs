@@ -5,7 +5,7 @@ use crate::support::{Over, Probe, assert_failed, call, eventually, ms, pair, raw
 use bytes::Bytes;
 use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Reason};
-use rpcx::protocol::Header;
+use rpcx::protocol::{Header, keys};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
@@ -37,6 +37,45 @@ fn dropping_a_call_cancels_its_handler() {
             eventually("the handler hears of it", || probe.cancelled() == 1).await;
             probe.release(1);
             assert_eq!(kept.await.unwrap(), &b"kept"[..], "{over:?}");
+        });
+    }
+}
+
+/// Whether the server understands a cancellation is known from its answer to the hello, which may come later.
+#[test]
+fn a_call_dropped_before_the_hello_is_answered_is_cancelled_after() {
+    for over in Over::ALL {
+        run(async {
+            let way = over.way();
+            let mut server = RawServer::bind(&way).await;
+            let client = way.client(server.url()).build().unwrap();
+            let service = raw(&client);
+            let mut dropped = Box::pin(call(&service, "Hold", b"dropped"));
+            let mut peer = tokio::select! {
+                _ = &mut dropped => panic!("nobody answered"),
+                peer = server.accept() => peer,
+            };
+            let (hello, request) = tokio::select! {
+                _ = &mut dropped => panic!("nobody answered"),
+                frames = async { (peer.frame().await.unwrap(), peer.frame().await.unwrap()) } => frames,
+            };
+            drop(dropped);
+            // An answered call between the two shows that nothing was sent too early.
+            let mut kept = Box::pin(call(&service, "Echo", b"kept"));
+            let next = tokio::select! {
+                _ = &mut kept => panic!("nobody answered"),
+                frame = peer.frame() => frame.unwrap(),
+            };
+            assert_eq!(next.payload(), b"kept", "{over:?}");
+            let mut words = Vec::new();
+            rpcx::protocol::echo_heartbeat(&mut words, &hello, Some((keys::FEATURES, "server:cancel"))).unwrap();
+            peer.send(&words).await;
+            let cancel = peer.frame().await.unwrap();
+            assert_eq!(cancel.service(), keys::INTERNAL_SERVICE.as_bytes(), "{over:?}");
+            assert_eq!(cancel.method(), keys::CANCEL_METHOD.as_bytes());
+            assert_eq!(cancel.payload(), request.header().seq.to_be_bytes());
+            peer.answer(&next, b"kept").await;
+            assert_eq!(kept.await.unwrap(), &b"kept"[..]);
         });
     }
 }
