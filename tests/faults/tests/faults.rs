@@ -354,10 +354,19 @@ fn a_thousand_connections_come_and_go() {
     });
 }
 
-/// Faults in turn for as long as `RPCX_SOAK` says, in seconds; two seconds without it.
 #[test]
 fn faults_in_any_order_leave_nothing_behind() {
-    let seconds = std::env::var("RPCX_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    soak(2);
+}
+
+/// The same for as many seconds as `RPCX_SOAK` says; ten minutes without it.
+#[test]
+#[ignore = "runs for minutes: make test-deep"]
+fn faults_in_any_order_for_long_leave_nothing_behind() {
+    soak(std::env::var("RPCX_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(600));
+}
+
+fn soak(seconds: u64) {
     let soak = Duration::from_secs(seconds);
     run_within(LIMIT + soak, async {
         let server = victim(&["write_timeout=500ms", "read_timeout=500ms"]);
