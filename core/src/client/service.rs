@@ -189,6 +189,13 @@ impl Encode<[u8]> for AnyBytes {
     }
 }
 
+impl Encode<Bytes> for AnyBytes {
+    fn encode(_t: SerializeType, value: &Bytes, out: &mut Vec<u8>) -> Result<(), crate::codec::CodecError> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+}
+
 impl Decode<Bytes> for AnyBytes {
     fn decode(_t: SerializeType, payload: &Bytes) -> Result<Bytes, crate::codec::CodecError> {
         Ok(payload.clone())
