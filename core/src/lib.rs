@@ -4,7 +4,7 @@ pub mod balance;
 pub mod client;
 pub mod codec;
 pub mod config;
-pub mod connection;
+mod connection;
 pub mod discovery;
 pub mod error;
 mod future;

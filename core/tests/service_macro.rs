@@ -213,7 +213,6 @@ async fn handles_make_batches_and_oneway_requests() {
     assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
 
     arith.clone().mul_method().oneway(&Args { a: 1, b: 1 }, &CallOptions::new()).await.unwrap();
-    // Answered behind the oneway request, which it followed on the same connection.
     let counted = async {
         while calculator.calls.load(Ordering::Relaxed) < 11 {
             tokio::task::yield_now().await;

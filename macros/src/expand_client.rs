@@ -1,16 +1,16 @@
 //! The calling side: a struct with a handle per method, made once.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Attribute, Type, Visibility};
 
 use crate::names;
 use crate::parse::{Method, Service};
+use crate::spans;
 
 /// `<Trait>Client` with its constructors and methods.
 pub(crate) fn expand(service: &Service) -> TokenStream {
-    let Service { item, name, codecs, methods } = service;
-    let (vis, of) = (&item.vis, &item.ident);
+    let Service { vis, ident: of, name, codecs, methods } = service;
     let client = names::client(of);
     let doc = format!("Calls a service that is a [`{of}`]. Cheap to clone, to be kept and shared.");
     let new_doc = format!("The service `{}` of a client.", name.value());
@@ -68,12 +68,16 @@ fn call(vis: &Visibility, codecs: &Type, method: &Method) -> TokenStream {
     });
     let with_doc = format!("[`{ident}`](Self::{ident}) with options, and with everything that came beside the reply.");
     let handle_doc = format!("The method `{name}`, for oneway requests, batches and calls to all servers.");
+    // A type that the codecs cannot handle is complained about at its method.
+    let place = spans::of(ident);
+    let plain = quote_spanned!(place=> self.#ident.call(args).await);
+    let with = quote_spanned!(place=> self.#ident.call_with(args, options).await);
     let others = only(method, &["cfg", "deprecated"]);
     quote! {
         #first
         #(#attributes)*
         #vis async fn #ident(&self, args: &#args) -> ::rpcx::Result<#reply> {
-            self.#ident.call(args).await
+            #plain
         }
 
         #[doc = #with_doc]
@@ -83,7 +87,7 @@ fn call(vis: &Visibility, codecs: &Type, method: &Method) -> TokenStream {
             args: &#args,
             options: &::rpcx::client::CallOptions,
         ) -> ::rpcx::Result<::rpcx::client::Response<#reply>> {
-            self.#ident.call_with(args, options).await
+            #with
         }
 
         #[doc = #handle_doc]

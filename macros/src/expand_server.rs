@@ -2,16 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Attribute, Ident, Type};
 
 use crate::names;
 use crate::parse::{Method, Service};
+use crate::spans;
 
 /// `<Trait>Server<T>` with `impl rpcx::server::Service`.
 pub(crate) fn expand(service: &Service) -> TokenStream {
-    let Service { item, name, codecs, methods } = service;
-    let (vis, of) = (&item.vis, &item.ident);
+    let Service { vis, ident: of, name, codecs, methods } = service;
     let server = names::server(of);
     let count = methods.len();
     let pushes = methods.iter().map(|method| push(of, codecs, method));
@@ -46,9 +45,11 @@ fn push(of: &Ident, codecs: &Type, method: &Method) -> TokenStream {
     let Method { ident, name, blocking, args, reply, attributes } = method;
     let conditions =
         attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect::<Vec<&Attribute>>();
-    // A type that the codecs cannot handle is complained about where it stands in the trait.
+    // A type that the codecs cannot handle is complained about at its method.
+    let place = spans::of(ident);
+    let codecs = spans::moved(codecs, place);
     let made = if *blocking {
-        quote_spanned! {args.span()=>
+        quote_spanned! {place=>
             ::rpcx::server::Method::blocking::<#codecs, #args, #reply, _>(
                 #name,
                 {
@@ -58,7 +59,7 @@ fn push(of: &Ident, codecs: &Type, method: &Method) -> TokenStream {
             )
         }
     } else {
-        quote_spanned! {args.span()=>
+        quote_spanned! {place=>
             ::rpcx::server::Method::of_service::<T, #codecs, #args, #reply, _, _>(
                 #name,
                 ::std::sync::Arc::clone(&service),

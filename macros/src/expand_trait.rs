@@ -5,8 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote};
 
 /// The trait with `async fn` as `fn … -> impl Future + Send`, which implementations may still write as `async fn`.
-pub(crate) fn expand(item: &ItemTrait) -> TokenStream {
-    let mut item = item.clone();
+pub(crate) fn expand(mut item: ItemTrait) -> TokenStream {
     for bound in [parse_quote!(::core::marker::Send), parse_quote!(::core::marker::Sync), parse_quote!('static)] {
         item.supertraits.push(bound);
     }

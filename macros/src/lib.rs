@@ -6,6 +6,7 @@ mod expand_trait;
 mod names;
 mod options;
 mod parse;
+mod spans;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -83,11 +84,19 @@ pub fn service(attribute: proc_macro::TokenStream, item: proc_macro::TokenStream
 }
 
 fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let options = options::ServiceOptions::parse(attribute)?;
-    let item: ItemTrait = syn::parse2(item)?;
-    let service = parse::Service::new(options, item)?;
-    let declared = expand_trait::expand(&service.item);
-    let server = expand_server::expand(&service);
-    let client = expand_client::expand(&service);
-    Ok(quote!(#declared #server #client))
+    let mut item: ItemTrait = syn::parse2(item)?;
+    let service = options::ServiceOptions::parse(attribute).and_then(|options| parse::Service::new(options, &mut item));
+    let sides = match service {
+        Ok(service) => {
+            let (server, client) = (expand_server::expand(&service), expand_client::expand(&service));
+            quote!(#server #client)
+        }
+        // The trait stays, so that its mistakes are all that is complained about.
+        Err(mistakes) => {
+            options::forget(&mut item);
+            mistakes.into_compile_error()
+        }
+    };
+    let declared = expand_trait::expand(item);
+    Ok(quote!(#declared #sides))
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, LitStr, Meta, Result, Type, parse_quote};
+use syn::{Attribute, Error, ItemTrait, LitStr, Meta, Result, TraitItem, Type, parse_quote};
 
 use crate::names;
 
@@ -62,8 +62,8 @@ impl MethodOptions {
         let mut options = MethodOptions::default();
         for attribute in attributes.extract_if(.., |attribute| attribute.path().is_ident("rpc")) {
             if !matches!(attribute.meta, Meta::List(_)) {
-                return Err(Error::new(
-                    attribute.span(),
+                return Err(Error::new_spanned(
+                    attribute,
                     "`#[rpc]` alone says nothing; allowed are `name = \"…\"`, `blocking` and `skip`",
                 ));
             }
@@ -103,6 +103,15 @@ impl MethodOptions {
     }
 }
 
+/// Takes every attribute of ours out of a trait, read or not.
+pub(crate) fn forget(item: &mut ItemTrait) {
+    for member in &mut item.items {
+        if let TraitItem::Fn(method) = member {
+            method.attrs.retain(|attribute| !attribute.path().is_ident("rpc"));
+        }
+    }
+}
+
 /// Sets an option that may stand only once.
 fn set<T>(
     slot: &mut Option<T>,
@@ -119,7 +128,7 @@ fn set<T>(
 fn unknown(meta: &ParseNestedMeta<'_>, allowed: &str) -> Error {
     let path = &meta.path;
     let name = path.get_ident().map_or_else(|| "this".to_owned(), |name| format!("`{name}`"));
-    Error::new(path.span(), format!("{name} is no option here; allowed are {allowed}"))
+    Error::new_spanned(path, format!("{name} is no option here; allowed are {allowed}"))
 }
 
 fn wire_name(meta: &ParseNestedMeta<'_>, of: &str) -> Result<LitStr> {
@@ -135,10 +144,10 @@ fn codec_set(codecs: Type) -> Result<Type> {
     match codecs {
         Type::Paren(inner) => codec_set(*inner.elem),
         Type::Tuple(tuple) if tuple.elems.is_empty() => {
-            Err(Error::new(tuple.span(), "a service has at least one codec set, such as `rpcx::codec::Serde`"))
+            Err(Error::new_spanned(tuple, "a service has at least one codec set, such as `rpcx::codec::Serde`"))
         }
         Type::Tuple(tuple) if tuple.elems.len() > MAX_CODECS => {
-            Err(Error::new(tuple.span(), format!("at most {MAX_CODECS} codec sets go together in a tuple")))
+            Err(Error::new_spanned(tuple, format!("at most {MAX_CODECS} codec sets go together in a tuple")))
         }
         Type::Tuple(mut tuple) if tuple.elems.len() == 1 => {
             codec_set(tuple.elems.pop().expect("it has one element").into_value())

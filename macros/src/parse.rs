@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::Ident;
-use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, FnArg, GenericArgument, ItemTrait, LitStr, PathArguments, Receiver, Result, ReturnType,
-    Signature, TraitItem, TraitItemFn, Type,
+    Signature, TraitItem, TraitItemFn, Type, Visibility,
 };
 
 use crate::names;
@@ -14,8 +13,9 @@ use crate::options::{MethodOptions, ServiceOptions};
 
 /// A service with everything that both sides need.
 pub(crate) struct Service {
-    /// The trait, without attributes of ours.
-    pub(crate) item: ItemTrait,
+    pub(crate) vis: Visibility,
+    /// The trait's name.
+    pub(crate) ident: Ident,
     /// The service path.
     pub(crate) name: LitStr,
     pub(crate) codecs: Type,
@@ -36,15 +36,15 @@ pub(crate) struct Method {
 }
 
 impl Service {
-    /// Checks the trait. All mistakes are told at once.
-    pub(crate) fn new(options: ServiceOptions, mut item: ItemTrait) -> Result<Service> {
+    /// Checks the trait and takes the attributes that are ours out of it. All mistakes are told at once.
+    pub(crate) fn new(options: ServiceOptions, item: &mut ItemTrait) -> Result<Service> {
         let mut mistakes = Mistakes(None);
-        mistakes.take(check_trait(&item));
+        mistakes.take(check_trait(item));
         let mut methods = Vec::new();
         for member in &mut item.items {
             let method = match member {
                 TraitItem::Fn(method) => read_method(method),
-                other => Err(Error::new(other.span(), "a service has methods and nothing else")),
+                other => Err(Error::new_spanned(&*other, "a service has methods and nothing else")),
             };
             methods.extend(mistakes.take(method).flatten());
         }
@@ -54,7 +54,13 @@ impl Service {
         }
         match mistakes.0 {
             Some(mistakes) => Err(mistakes),
-            None => Ok(Service { name: options.name(&item.ident), codecs: options.codecs(), item, methods }),
+            None => Ok(Service {
+                vis: item.vis.clone(),
+                ident: item.ident.clone(),
+                name: options.name(&item.ident),
+                codecs: options.codecs(),
+                methods,
+            }),
         }
     }
 }
@@ -79,13 +85,13 @@ impl Mistakes {
 
 fn check_trait(item: &ItemTrait) -> Result<()> {
     if !item.generics.params.is_empty() {
-        return Err(Error::new(
-            item.generics.span(),
+        return Err(Error::new_spanned(
+            &item.generics,
             "a service has no generic parameters: its callers cannot name them",
         ));
     }
     if let Some(token) = &item.unsafety {
-        return Err(Error::new(token.span(), "a service trait is not unsafe"));
+        return Err(Error::new_spanned(token, "a service trait is not unsafe"));
     }
     Ok(())
 }
@@ -114,27 +120,27 @@ fn holds_everywhere(attribute: &Attribute) -> bool {
 fn check_kind(signature: &Signature, options: &MethodOptions) -> Result<()> {
     let generics = &signature.generics;
     if !generics.params.is_empty() {
-        return Err(Error::new(
-            generics.span(),
+        return Err(Error::new_spanned(
+            generics,
             "a method that is called over the network has no generic parameters (a helper that is not: `#[rpc(skip)]`)",
         ));
     }
     if let Some(clause) = &generics.where_clause {
-        return Err(Error::new(clause.span(), "a method that is called over the network has no `where` clause"));
+        return Err(Error::new_spanned(clause, "a method that is called over the network has no `where` clause"));
     }
     if let Some(token) = &signature.unsafety {
-        return Err(Error::new(token.span(), "a method that is called over the network is not unsafe"));
+        return Err(Error::new_spanned(token, "a method that is called over the network is not unsafe"));
     }
     if let Some(abi) = &signature.abi {
-        return Err(Error::new(abi.span(), "a method that is called over the network has no ABI of its own"));
+        return Err(Error::new_spanned(abi, "a method that is called over the network has no ABI of its own"));
     }
     match (&signature.asyncness, options.blocking) {
-        (Some(token), Some(_)) => Err(Error::new(
-            token.span(),
+        (Some(token), Some(_)) => Err(Error::new_spanned(
+            token,
             "an async method does not run on the worker threads: write `fn`, or leave `blocking` out",
         )),
-        (None, None) => Err(Error::new(
-            signature.fn_token.span(),
+        (None, None) => Err(Error::new_spanned(
+            signature.fn_token,
             "write `async fn`; a plain `fn`, which may block, needs `#[rpc(blocking)]` and runs on a worker thread",
         )),
         _ => Ok(()),
@@ -147,8 +153,8 @@ fn arguments(signature: &Signature) -> Result<&Type> {
     match inputs.next() {
         Some(FnArg::Receiver(Receiver { reference: Some(_), mutability: None, .. })) => {}
         Some(other) => {
-            return Err(Error::new(
-                other.span(),
+            return Err(Error::new_spanned(
+                other,
                 "a service is shared by all its calls: the first parameter is `&self`",
             ));
         }
@@ -156,7 +162,7 @@ fn arguments(signature: &Signature) -> Result<&Type> {
     }
     match inputs.next() {
         Some(FnArg::Typed(context)) if is_context(&context.ty) => {}
-        Some(other) => return Err(Error::new(other.span(), "the parameter after `&self` is `ctx: &rpcx::Context`")),
+        Some(other) => return Err(Error::new_spanned(other, "the parameter after `&self` is `ctx: &rpcx::Context`")),
         None => {
             return Err(Error::new(
                 signature.paren_token.span.join(),
@@ -174,11 +180,11 @@ fn arguments(signature: &Signature) -> Result<&Type> {
         }
     };
     if let Some(more) = inputs.next() {
-        return Err(Error::new(more.span(), "a method takes one value: put several into a struct or a tuple"));
+        return Err(Error::new_spanned(more, "a method takes one value: put several into a struct or a tuple"));
     }
     match args {
-        Type::Reference(_) => Err(Error::new(args.span(), "arguments are owned: `String` instead of `&str`, say")),
-        Type::ImplTrait(_) => Err(Error::new(args.span(), "arguments are of one type that both sides know")),
+        Type::Reference(_) => Err(Error::new_spanned(args, "arguments are owned: `String` instead of `&str`, say")),
+        Type::ImplTrait(_) => Err(Error::new_spanned(args, "arguments are of one type that both sides know")),
         _ => Ok(args),
     }
 }
@@ -195,14 +201,24 @@ fn reply(signature: &Signature) -> Result<&Type> {
     let ReturnType::Type(_, output) = &signature.output else {
         return Err(Error::new(signature.ident.span(), WANTED));
     };
-    let wrong = || Error::new(output.span(), WANTED);
+    let wrong = || Error::new_spanned(output, WANTED);
     let Type::Path(path) = &**output else { return Err(wrong()) };
     let last = path.path.segments.last().filter(|last| last.ident == "Result").ok_or_else(wrong)?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Err(wrong()) };
-    match arguments.args.first() {
-        Some(GenericArgument::Type(reply)) => Ok(reply),
-        _ => Err(wrong()),
+    let mut arguments = arguments.args.iter();
+    let Some(GenericArgument::Type(reply)) = arguments.next() else { return Err(wrong()) };
+    if let Some(error) = arguments.next()
+        && !is_error(error)
+    {
+        let text = "the error of a method is `rpcx::Error`; `rpcx::Error::from(text)` makes one";
+        return Err(Error::new_spanned(error, text));
     }
+    Ok(reply)
+}
+
+fn is_error(argument: &GenericArgument) -> bool {
+    let GenericArgument::Type(Type::Path(path)) = argument else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "Error")
 }
 
 /// No two methods answer to one name, on the wire or on the client.

@@ -291,7 +291,7 @@ impl Target<'_> {
                 tried.push(server.into());
             }
             let moves_on = plan.fail_mode() == FailMode::Failover
-                && error.delivery() == Delivery::NotSent
+                && error.delivery() != Delivery::MaybeRun
                 && self.routes.current(self.client).endpoints().len() > tried.len();
             let mut now = Instant::now();
             if !moves_on {

@@ -118,6 +118,7 @@ impl ClientCore {
                 heartbeat_interval: options.heartbeat_interval,
                 heartbeat_timeout: options.heartbeat_timeout,
                 stuck_timeout: options.stuck_timeout,
+                recorder: recorder.clone(),
             },
             pushes: pushes.clone(),
             recorder: recorder.clone(),

@@ -4,7 +4,7 @@
 //! deadline; the dial goes on when the call that began it is dropped.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -43,6 +43,8 @@ pub(crate) struct Endpoint {
     dialer: Arc<Dialer>,
     lanes: ArcSwap<Vec<Arc<Lane>>>,
     adding: Mutex<()>,
+    /// Connections that were replaced and have calls left.
+    leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
     backoff: Mutex<DialBackoff>,
 }
@@ -56,6 +58,7 @@ impl Endpoint {
             dialer,
             lanes: ArcSwap::default(),
             adding: Mutex::new(()),
+            leaving: Mutex::default(),
             next: AtomicUsize::new(0),
         }
     }
@@ -95,9 +98,6 @@ impl Endpoint {
     /// # Errors
     /// `connect`, `config.bad_address`, or `timeout.call` when `deadline` passes first; nothing was sent.
     pub(crate) async fn connect(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Arc<Caller>> {
-        if let Some(caller) = self.ready() {
-            return Ok(caller);
-        }
         let address = self.parsed.as_ref().map_err(Clone::clone)?;
         let shard = Shard::current()?;
         let lane = self.lane(&shard);
@@ -134,7 +134,9 @@ impl Endpoint {
                 self.lanes.store(Arc::new(lanes));
             }
         }
-        own.swap_remove(self.next.fetch_add(1, Ordering::Relaxed) % own.len())
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        let missing = (0..own.len()).map(|i| (start + i) % own.len()).find(|at| own[*at].usable().is_none());
+        own.swap_remove(missing.unwrap_or(start % own.len()))
     }
 
     /// Joins the dial that is under way, or begins one.
@@ -145,7 +147,8 @@ impl Endpoint {
                 Ok(caller) => !caller.is_usable(),
                 Err(_) => true,
             });
-            if !over && dial.has_changed().is_ok() {
+            let done = dial.borrow().is_some();
+            if !over && (done || dial.has_changed().is_ok()) {
                 return dial.clone();
             }
         }
@@ -163,7 +166,7 @@ impl Endpoint {
                 }
             }
             let result = result
-                .inspect(|caller| lane.live.store(Some(caller.clone())))
+                .inspect(|caller| endpoint.replace(&lane, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
             if endpoint.dialer.is_closed()
                 && let Ok(caller) = &result
@@ -175,9 +178,23 @@ impl Endpoint {
         receiver
     }
 
-    /// Every connection that is open.
+    /// Puts a connection into its lane. The one before it may have calls left.
+    fn replace(&self, lane: &Lane, caller: &Arc<Caller>) {
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|caller| caller.upgrade().is_some_and(|caller| caller.link.is_open()));
+        if let Some(old) = lane.live.swap(Some(caller.clone()))
+            && old.link.is_open()
+        {
+            leaving.push(Arc::downgrade(&old));
+        }
+    }
+
+    /// Every connection that is open, with those that only finish their calls.
     pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
-        self.lanes.load().iter().filter_map(|lane| lane.live.load_full()).filter(|c| c.link.is_open()).collect()
+        let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.lanes.load();
+        let all = live.iter().filter_map(|lane| lane.live.load_full()).chain(leaving.iter().filter_map(Weak::upgrade));
+        all.filter(|caller| caller.link.is_open()).collect()
     }
 }
 

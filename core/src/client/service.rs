@@ -12,7 +12,9 @@ use super::core::ClientCore;
 use super::fan_out;
 use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::routes::{MethodInfo, Routes};
-use crate::codec::{CodecSet, Decode, Encode, Protobuf, Raw, Serde};
+#[cfg(feature = "protobuf")]
+use crate::codec::Protobuf;
+use crate::codec::{CodecSet, Decode, Encode, Raw, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
@@ -66,6 +68,12 @@ impl<C> Clone for Service<C> {
     }
 }
 
+impl<C> std::fmt::Debug for Service<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("name", self.routes.service()).finish_non_exhaustive()
+    }
+}
+
 impl<C: CodecSet> Service<C> {
     pub(super) fn new(client: Arc<ClientCore>, routes: Arc<Routes>) -> Service<C> {
         Service { client, routes, marker: PhantomData }
@@ -77,6 +85,7 @@ impl<C: CodecSet> Service<C> {
     }
 
     /// The same service with Protocol Buffers messages as arguments and replies.
+    #[cfg(feature = "protobuf")]
     pub fn protobuf(&self) -> Service<Protobuf> {
         self.codecs()
     }
@@ -202,6 +211,13 @@ pub struct Method<C = Serde> {
 impl<C> Clone for Method<C> {
     fn clone(&self) -> Self {
         Method { service: self.service.clone(), info: self.info.clone() }
+    }
+}
+
+impl<C> std::fmt::Debug for Method<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let service = self.service.routes.service();
+        f.debug_struct("Method").field("service", service).field("name", &self.info.name).finish_non_exhaustive()
     }
 }
 

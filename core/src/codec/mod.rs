@@ -76,7 +76,6 @@ mod pass;
 mod protobuf;
 mod raw;
 mod rfc3339;
-#[cfg(any(feature = "json", feature = "msgpack"))]
 mod serde_set;
 #[cfg(any(feature = "json", feature = "msgpack"))]
 mod structure;
@@ -94,7 +93,6 @@ pub use self::int::{Int, Uint};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::Protobuf;
 pub use self::raw::Raw;
-#[cfg(any(feature = "json", feature = "msgpack"))]
 pub use self::serde_set::{Serde, SerdeCompact};
 #[cfg(feature = "thrift")]
 pub use self::thrift::Thrift;

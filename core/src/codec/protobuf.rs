@@ -34,8 +34,10 @@ impl<T: Message + Default> Decode<T> for Protobuf {
     fn decode(serialize: SerializeType, payload: &Bytes) -> Result<T, CodecError> {
         CodecError::check::<Self>(serialize)?;
         // A slice is read faster than `Bytes`, whose only gain would be for fields of that type.
-        match T::decode(payload.as_ref()) {
-            Ok(message) => Ok(message),
+        // As `Message::decode` does it, with fewer moves of what may be a large struct.
+        let mut message = T::default();
+        match message.merge(payload.as_ref()) {
+            Ok(()) => Ok(message),
             Err(error) => Err(CodecError::Decode(format!("the protobuf payload: {error}"))),
         }
     }

@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 /// [`Uint`](super::Uint) are Go's `int` and `uint`. A reader takes every width anyway. [`SerdeCompact`] writes all
 /// integers in their shortest form.
 ///
-/// See [`msgpack`](super::msgpack) and [`json`](super::json) for the rules of each format.
+/// See [`msgpack`](super::msgpack) and [`json`](super::json) for the rules of each format. A build without one of these
+/// features lacks that format; without both the set is empty.
 #[derive(Clone, Copy, Debug)]
 pub enum Serde {}
 
@@ -26,7 +27,8 @@ pub enum SerdeCompact {}
 macro_rules! serde_set {
     ($set:ident, $integers:ident) => {
         impl CodecSet for $set {
-            const DEFAULT: SerializeType = SerializeType::MSGPACK;
+            const DEFAULT: SerializeType =
+                if cfg!(feature = "msgpack") { SerializeType::MSGPACK } else { SerializeType::JSON };
 
             fn supports(serialize: SerializeType) -> bool {
                 (cfg!(feature = "msgpack") && serialize == SerializeType::MSGPACK)
@@ -36,6 +38,7 @@ macro_rules! serde_set {
 
         impl<T: Serialize + ?Sized> Encode<T> for $set {
             #[inline]
+            #[cfg_attr(not(any(feature = "json", feature = "msgpack")), allow(unused_variables))]
             fn encode(serialize: SerializeType, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
                 match serialize {
                     #[cfg(feature = "msgpack")]
@@ -49,6 +52,7 @@ macro_rules! serde_set {
 
         impl<T: DeserializeOwned> Decode<T> for $set {
             #[inline]
+            #[cfg_attr(not(any(feature = "json", feature = "msgpack")), allow(unused_variables))]
             fn decode(serialize: SerializeType, payload: &Bytes) -> Result<T, CodecError> {
                 match serialize {
                     #[cfg(feature = "msgpack")]

@@ -24,6 +24,11 @@ macro_rules! choices {
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$value => $name, )+ }
             }
+
+            /// What the value stands for.
+            pub fn meaning(self) -> &'static str {
+                match self { $( Self::$value => concat!($( $meaning ),+).trim_start(), )+ }
+            }
         }
 
         impl fmt::Display for $Choice {

@@ -15,35 +15,33 @@ options! {
     /// A `usize` is a size in bytes. A duration of zero turns the thing off where the range allows it.
     ClientOptions in Client {
         /// Time for a whole call, all attempts included; 0: no deadline, only the connection's health ends the call.
-        timeout: Duration = secs(30), off_or(ms(1), hours(8760)), Live;
+        timeout: Duration = secs(30), off_or(ms(1), hours(8760)), Start;
         /// Time to open one connection, name look-up and TLS handshake included.
         connect_timeout: Duration = secs(1), between(ms(1), secs(600)), Start;
         /// How arguments and replies are encoded.
-        serialize_type: SerializeType = SerializeType::MSGPACK, any(), Live;
+        serialize_type: SerializeType = SerializeType::MSGPACK, any(), Start;
         /// How payloads above `compress_min_size` are compressed.
-        compress_type: CompressType = CompressType::NONE, any(), Live;
+        compress_type: CompressType = CompressType::NONE, any(), Start;
         /// Payloads of at most this size are sent plain; Go's rpcx has the same threshold.
-        compress_min_size: usize = kib(1), between(0, mib(4095)), Live;
-        /// Whether MessagePack integers keep the width of their type, as Go writes them, instead of the shortest form.
-        msgpack_keep_widths: bool = false, any(), Live;
+        compress_min_size: usize = kib(1), between(0, mib(4095)), Start;
         /// What to do when an attempt fails.
-        fail_mode: FailMode = FailMode::Failover, any(), Live;
+        fail_mode: FailMode = FailMode::Failover, any(), Start;
         /// How the server of a call is selected.
         select_mode: SelectMode = SelectMode::RoundRobin, any(), Start;
         /// Attempts after the first.
-        retries: u32 = 3, between(0, 100), Live;
+        retries: u32 = 3, between(0, 100), Start;
         /// First step of the jittered exponential wait before another attempt. A move to another server after an
         /// attempt that was not sent does not wait.
-        retry_interval: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
+        retry_interval: Duration = ms(10), between(Duration::ZERO, secs(600)), Start;
         /// Whether calls that may have run are tried again though they are not `idempotent`, as Go's rpcx does. A
         /// handler may then run more than once for one call.
-        retry_maybe_run: bool = false, any(), Live;
+        retry_maybe_run: bool = false, any(), Start;
         /// How long fail mode `failbackup` waits for the first server before it asks a second.
-        backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Live;
+        backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Start;
         /// Whether running a handler twice does no harm, so that a call that may have run is tried again.
-        idempotent: bool = false, any(), Live;
+        idempotent: bool = false, any(), Start;
         /// Token for the servers' authenticator, sent with every call.
-        auth: Option<Secret> = None, any(), Live;
+        auth: Option<Secret> = None, any(), Start;
         /// Only nodes whose metadata names this group are used.
         group: Option<String> = None, unset_or(not_empty()), Start;
         /// Degrees north, for select mode `closest`.
@@ -92,11 +90,9 @@ options! {
         time_to_disallow: Duration = secs(60), off_or(ms(1), hours(24)), Start;
         /// How long a call waits for the first answer of the discovery.
         discovery_timeout: Duration = secs(5), between(ms(1), secs(600)), Start;
-        /// How long an empty list from a registry that has just come back is not believed.
-        empty_hold: Duration = secs(60), off_or(ms(1), hours(24)), Start;
         /// Metadata keys that a call made inside a handler takes over from the handler's own call.
         propagate_metadata: Vec<String> =
-            ["traceparent", "tracestate", "baggage"].map(String::from).to_vec(), user_keys(), Live;
+            ["traceparent", "tracestate", "baggage"].map(String::from).to_vec(), user_keys(), Start;
         /// Most server pushes that wait to be read.
         push_queue: u32 = 1024, between(1, 16_777_216), Start;
         /// What happens to a push when that queue is full.
@@ -127,8 +123,6 @@ options! {
         server_name: Option<String> = None, unset_or(not_empty()), Start;
     }
 }
-
-live_options!(ClientOptions);
 
 impl ClientOptions {
     fn check_combinations(&self) -> Result<()> {

@@ -46,22 +46,20 @@ options! {
         /// Time for the authenticator to decide about one request.
         auth_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
         /// A cancelled asynchronous handler that still runs after this time is dropped.
-        cancel_grace: Duration = secs(1), between(Duration::ZERO, secs(600)), Live;
+        cancel_grace: Duration = secs(1), between(Duration::ZERO, secs(600)), Start;
         /// How long a shutdown without calls in progress waits for the clients to leave by themselves.
-        shutdown_linger: Duration = ms(500), between(Duration::ZERO, secs(600)), Live;
+        shutdown_linger: Duration = ms(500), between(Duration::ZERO, secs(600)), Start;
         /// Most bytes of one connection that wait to be written; above it the connection is not read.
         max_queued_bytes: usize = mib(64), between(kib(1), mib(4095)), Start;
         /// Most pushes that wait for one connection; further ones fail with `limit`.
         push_queue: u32 = 1024, between(1, 16_777_216), Start;
         /// Whether clients that did not say that they take pushes get them, as Go's clients need.
-        push_to_unknown: bool = true, any(), Live;
+        push_to_unknown: bool = true, any(), Start;
         /// Whether the answer of a handler that panicked contains the panic's own text.
-        panic_text: bool = true, any(), Live;
+        panic_text: bool = true, any(), Start;
         /// Replies of at most this size are sent plain though the request was compressed; Go's rpcx has the same
         /// threshold.
-        compress_min_size: usize = kib(1), between(0, mib(4095)), Live;
-        /// Whether MessagePack integers keep the width of their type, as Go writes them, instead of the shortest form.
-        msgpack_keep_widths: bool = false, any(), Live;
+        compress_min_size: usize = kib(1), between(0, mib(4095)), Start;
         /// Idle time after which TCP itself probes the peer.
         tcp_keepalive: Duration = secs(60), off_or(secs(1), hours(9)), Start;
         /// Whether TCP sends small packets at once.
@@ -80,8 +78,6 @@ options! {
         client_ca: Option<PathBuf> = None, any(), Start;
     }
 }
-
-live_options!(ServerOptions);
 
 impl ServerOptions {
     fn check_combinations(&self) -> Result<()> {

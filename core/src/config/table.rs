@@ -224,24 +224,6 @@ macro_rules! options {
     };
 }
 
-/// Adds [`set_live`](ClientOptions::set_live) to the options of something that runs.
-macro_rules! live_options {
-    ($Options:ident) => {
-        impl $Options {
-            /// As [`set`](Self::set), for a client or server that already runs: refuses what takes effect at its start
-            /// only.
-            ///
-            /// # Errors
-            ///
-            /// Those of `set`, and `config.bad_value` for an option that is not live.
-            pub fn set_live(&mut self, name: &str, text: &str) -> $crate::error::Result<()> {
-                $crate::config::table::check_live(name, &Self::rows())?;
-                self.set(name, text)
-            }
-        }
-    };
-}
-
 pub(crate) fn row<T: OptionValue>(
     name: &'static str,
     default: &T,
@@ -290,14 +272,4 @@ pub(crate) fn unknown(name: &str, names: &'static [&'static str]) -> Error {
         None => format!("unknown option `{name}`"),
     };
     Error::new(Reason::ConfigUnknownOption, text)
-}
-
-pub(crate) fn check_live(name: &str, rows: &[OptionRow]) -> Result<()> {
-    match rows.iter().find(|row| row.name == name) {
-        Some(row) if row.takes == Takes::Start => Err(Error::new(
-            Reason::ConfigBadValue,
-            format!("option `{name}` takes effect only at the start of a {}: make a new one", row.scope),
-        )),
-        _ => Ok(()),
-    }
 }

@@ -177,16 +177,6 @@ fn validate_finds_what_does_not_fit_together() {
 }
 
 #[test]
-fn what_runs_takes_live_options_only() {
-    let mut options = ClientOptions::default();
-    options.set_live("timeout", "1s").unwrap();
-    assert_eq!(options.timeout, Duration::from_secs(1));
-    let error = options.set_live("connections", "2").unwrap_err();
-    assert_eq!(error.message(), "option `connections` takes effect only at the start of a client: make a new one");
-    assert_eq!(options.set_live("timout", "1s").unwrap_err().reason(), Reason::ConfigUnknownOption);
-}
-
-#[test]
 fn options_go_through_serde_and_back() {
     let mut options = ServerOptions::default();
     options.set("idle_timeout", "90s").unwrap();

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use super::buffers;
 use super::link::{Flush, Link};
 use crate::error::{Delivery, Error, Reason, Result};
+use crate::stats::ClientRecorder;
 
 /// Takes messages that the server sends on its own.
 pub(crate) trait PushSink: Send + Sync {
@@ -43,6 +44,8 @@ pub(crate) struct CallerOptions {
     pub(crate) heartbeat_interval: Duration,
     pub(crate) heartbeat_timeout: Duration,
     pub(crate) stuck_timeout: Duration,
+    /// Told when the connection has ended.
+    pub(crate) recorder: Arc<ClientRecorder>,
 }
 
 /// Why the driver ended a call; the caller adds what it knows about delivery.
@@ -71,12 +74,19 @@ pub(super) struct Calls {
     pub(super) answered_at: Instant,
 }
 
+/// What the peer has said about itself.
+enum PeerWords {
+    /// Its answer to the hello has not come. Meanwhile these calls were given up; it is told of them if it understands that.
+    Awaited(Vec<u32>),
+    /// What it understands; nothing for a Go server.
+    Known(Features),
+}
+
 /// The calling half of one connection; shared by its driver and every call on it.
 pub(crate) struct Caller {
     pub(crate) link: Arc<Link>,
     calls: Mutex<Calls>,
-    /// What the peer said it understands; nothing for a Go server.
-    features: Mutex<Features>,
+    peer: Mutex<PeerWords>,
     draining: AtomicBool,
     idle: Notify,
     pub(super) options: CallerOptions,
@@ -85,6 +95,8 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(link: Arc<Link>, options: CallerOptions, pushes: Option<Arc<dyn PushSink>>) -> Caller {
+        let says_hello = options.heartbeat_interval > Duration::ZERO;
+        let peer = if says_hello { PeerWords::Awaited(Vec::new()) } else { PeerWords::Known(Features::NONE) };
         Caller {
             calls: Mutex::new(Calls {
                 pending: Pending::new(options.max_in_flight),
@@ -96,7 +108,7 @@ impl Caller {
                 answered_at: Instant::now(),
             }),
             link,
-            features: Mutex::new(Features::NONE),
+            peer: Mutex::new(peer),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
             options,
@@ -118,13 +130,38 @@ impl Caller {
         self.calls().pending.len()
     }
 
-    /// What the peer said it understands; nothing for a Go server.
-    pub(crate) fn features(&self) -> Features {
-        *self.features.lock().unwrap_or_else(PoisonError::into_inner)
+    fn peer(&self) -> MutexGuard<'_, PeerWords> {
+        self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The answer to the hello has come. Not to be called under the lock of the calls.
     pub(super) fn learn_features(&self, features: Features) {
-        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = features;
+        let given_up = {
+            let mut peer = self.peer();
+            let PeerWords::Awaited(given_up) = &mut *peer else { return };
+            let given_up = std::mem::take(given_up);
+            *peer = PeerWords::Known(features);
+            given_up
+        };
+        if features.contains(Features::CANCEL) {
+            for seq in given_up {
+                self.send_cancel(seq);
+            }
+        }
+    }
+
+    /// Whether the peer can be told now that a call was given up; before it has said so, that is kept for later.
+    fn cancels_now(&self, seq: u32) -> bool {
+        match &mut *self.peer() {
+            PeerWords::Awaited(given_up) => {
+                // With more of them the connection is drained anyway.
+                if given_up.len() <= self.options.max_lingering {
+                    given_up.push(seq);
+                }
+                false
+            }
+            PeerWords::Known(features) => features.contains(Features::CANCEL),
+        }
     }
 
     /// No new calls; the connection ends with its last one.
@@ -232,15 +269,20 @@ impl Caller {
 
     /// Ends calls that had to make room for newer ones.
     fn displaced(&self, seqs: Vec<u32>) {
+        if seqs.is_empty() {
+            return;
+        }
         for seq in seqs {
             let error = Error::new(
                 Reason::OverloadQueue,
                 format!("the queue of unsent requests to {} is full; the oldest made room", self.link.info.remote),
             );
-            if let Some(waker) = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error))) {
+            let waker = self.settle(&mut self.calls(), u64::from(seq), Err(Failure::Own(error)));
+            if let Some(waker) = waker {
                 waker.wake();
             }
         }
+        self.after_batch(self.in_flight());
     }
 
     /// Stores the outcome of a call; returns who is to be woken once the lock is released.
@@ -320,7 +362,7 @@ impl Caller {
             };
             (outcome, calls.pending.len())
         };
-        if outcome.is_none() && !unsent && self.link.is_open() && self.features().contains(Features::CANCEL) {
+        if outcome.is_none() && !unsent && self.link.is_open() && self.cancels_now(seq) {
             self.send_cancel(seq);
         }
         self.after_batch(remaining);
@@ -398,6 +440,9 @@ impl Exchange<'_> {
                 if let Some(GaveUp::Waiting(Waiting { timer: Some(timer), .. })) = calls.pending.give_up(seq, false) {
                     calls.wheel.cancel(timer);
                 }
+                let remaining = calls.pending.len();
+                drop(calls);
+                self.caller.after_batch(remaining);
                 Err(error)
             }
         }

@@ -24,6 +24,8 @@ pub(crate) struct ClientRole {
     wakers: Vec<Waker>,
     expired: Vec<u32>,
     last_traffic: u64,
+    /// Nothing is read before the user has read pushes: the silence is our own.
+    held: bool,
 }
 
 impl ClientRole {
@@ -39,7 +41,7 @@ impl ClientRole {
             },
             0,
         );
-        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0 }
+        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0, held: false }
     }
 
     fn wake_all(&mut self) {
@@ -63,10 +65,8 @@ impl ClientRole {
     }
 
     fn on_heartbeat(&self, frame: &Frame) {
-        // Go echoes our own words; only a server that knows them answers with `server:`.
-        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server)
-            && !features.is_empty()
-        {
+        // Go echoes our own words, in which there are none of a server.
+        if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server) {
             self.caller.learn_features(features);
         }
     }
@@ -87,6 +87,9 @@ impl Role for ClientRole {
         decoder: &mut Decoder,
         now: Instant,
     ) -> Result<Flow> {
+        if self.held && self.caller.pushes.as_ref().is_some_and(|pushes| !pushes.admits(link)) {
+            return Ok(Flow::Stop);
+        }
         let arrived = now;
         let now = link.millis(now);
         self.heartbeat.on_receive(now);
@@ -98,7 +101,9 @@ impl Role for ClientRole {
                 Ok(Some(Decoded::Frame(frame))) => {
                     let header = frame.header();
                     if header.is_heartbeat() {
+                        drop(calls);
                         self.on_heartbeat(&frame);
+                        calls = caller.calls();
                     } else if header.is_push() {
                         self.last_traffic = now;
                         drop(calls);
@@ -115,12 +120,16 @@ impl Role for ClientRole {
                 }
                 Ok(Some(Decoded::Refused(refused))) => {
                     let error = super::refused_error(&refused, "answer").with_delivery(Delivery::Answered);
-                    self.wakers.extend(caller.settle(&mut calls, refused.header.seq, Err(Failure::Own(error))));
+                    // A push or a heartbeat has numbers of its own.
+                    if !refused.header.is_push() && !refused.header.is_heartbeat() {
+                        self.wakers.extend(caller.settle(&mut calls, refused.header.seq, Err(Failure::Own(error))));
+                    }
                 }
                 Ok(None) => break Ok(Flow::Read),
                 Err(error) => break Err(super::decode_error(error, link)),
             }
         };
+        self.held = matches!(result, Ok(Flow::Stop));
         let (waiting, lingering) = Caller::load(&calls);
         drop(calls);
         self.wake_all();
@@ -138,6 +147,9 @@ impl Role for ClientRole {
             let calls = self.caller.calls();
             (Caller::load(&calls).0, calls.pending_since, calls.last_used)
         };
+        if self.held {
+            self.heartbeat.on_receive(now);
+        }
         match self.heartbeat.poll(now, waiting > 0, since) {
             Action::None => {}
             Action::Send => {
@@ -182,6 +194,7 @@ impl Role for ClientRole {
     }
 
     fn on_close(&mut self, _link: &Arc<Link>, error: &Error) {
+        self.caller.options.recorder.closed();
         self.caller.fail_all(error);
     }
 }

@@ -168,6 +168,19 @@ impl<R: Role> Driver<R> {
         Ok(true)
     }
 
+    /// Reads, unless what comes in between ends the connection politely: then what was accepted leaves first.
+    fn read_on(&mut self, cx: &mut Context<'_>) -> Result<bool> {
+        match self.read(cx) {
+            Err(_) if !self.link.is_open() && self.link.ended(self.is_busy()).is_none() => Ok(false),
+            more => more,
+        }
+    }
+
+    /// Bytes were taken from the queue that the transport has not taken yet.
+    fn is_busy(&self) -> bool {
+        self.driven.as_ref().is_some_and(|driven| driven.flushing || driven.current.has_remaining())
+    }
+
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<Flushed> {
         let Some(driven) = &mut self.driven else {
             return self.link.flush_direct(cx).map_err(io_error);
@@ -224,16 +237,15 @@ impl<R: Role> Driver<R> {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>> {
         loop {
-            if let Some(error) = self.link.ended() {
+            if let Some(error) = self.link.ended(self.is_busy()) {
                 return Err(error);
             }
             let looked = self.now;
-            let more = self.read(cx)?;
+            let more = self.link.is_open() && self.read_on(cx)?;
             if self.now == looked {
                 self.now = Instant::now();
             }
-            let (kicked, mut waiting_since) = self.link.look();
-            if kicked {
+            if self.link.take_kick() {
                 self.unflushed = true;
                 if !self.yielded && !more {
                     // Others are about to add theirs.
@@ -243,12 +255,13 @@ impl<R: Role> Driver<R> {
                 }
             }
             self.yielded = false;
+            let mut waiting_since = None;
             if self.unflushed {
                 let congested = self.link.is_congested();
                 self.unflushed = self.flush(cx)? == Flushed::Blocked;
                 self.flushed = true;
                 waiting_since = self.unflushed.then(|| self.link.progress());
-                if let Some(error) = self.link.ended() {
+                if let Some(error) = self.link.ended(self.is_busy()) {
                     return Err(error);
                 }
                 if congested && !self.unflushed {

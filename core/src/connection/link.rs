@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::outbox::{MAX_SLICES, Outbox};
+use super::outbox::{COPY_LIMIT, MAX_SLICES, Outbox};
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::stats::ConnectionRecorder;
 use crate::transport::{ConnectionInfo, DirectWrite};
@@ -41,6 +41,8 @@ struct Sending {
     blocked: bool,
     /// The driver has been woken to write and has not begun.
     kicked: bool,
+    /// All that is queued waits for company, not for the system.
+    later: bool,
     /// No further frames are accepted; the connection ends for this reason.
     closed: Option<Error>,
     /// The end may wait until everything accepted has left.
@@ -92,6 +94,7 @@ impl Link {
                 writer,
                 blocked: false,
                 kicked: false,
+                later: false,
                 closed: None,
                 after_flush: false,
             }),
@@ -195,7 +198,7 @@ impl Link {
             if seq.is_some() {
                 self.make_room(&mut sending.outbox, frame.len(), &mut displaced)?;
             }
-            if sending.outbox.is_empty() {
+            if sending.outbox.is_empty() || std::mem::take(&mut sending.later) {
                 self.mark_progress();
             }
             sending.outbox.push(frame, seq);
@@ -212,24 +215,30 @@ impl Link {
     pub(crate) fn send_later(&self, frame: &mut Vec<u8>) {
         let mut sending = self.sending();
         if sending.closed.is_none() {
+            sending.later = sending.outbox.is_empty();
             sending.outbox.push(frame, None);
         }
     }
 
     /// The oldest requests go first, so that fresh ones are served.
     fn make_room(&self, outbox: &mut Outbox, len: usize, displaced: &mut Vec<u32>) -> Result<()> {
-        while outbox.queued_frames() >= self.limits.frames || outbox.queued_bytes() + len > self.limits.bytes {
-            if outbox.queued_bytes() == 0 {
-                break; // a single frame may be larger than the queue
-            }
+        let fixed = outbox.waiting_bytes() - outbox.withdrawable_bytes();
+        if fixed > self.limits.bytes {
+            return Err(Error::new(
+                Reason::OverloadQueue,
+                format!("{fixed} bytes wait to be sent to {} already", self.info.remote),
+            ));
+        }
+        // Withdrawn frames between others are still in memory, though they wait for nothing.
+        let most_held = self.limits.bytes.saturating_mul(2).saturating_add(4 * COPY_LIMIT);
+        while outbox.queued_frames() >= self.limits.frames
+            || outbox.waiting_bytes() + len > self.limits.bytes
+            || outbox.queued_bytes() > most_held
+        {
             match outbox.withdraw_oldest() {
                 Some(seq) => displaced.push(seq),
-                None => {
-                    return Err(Error::new(
-                        Reason::OverloadQueue,
-                        format!("{} bytes wait to be sent to {} already", outbox.queued_bytes(), self.info.remote),
-                    ));
-                }
+                // A single frame may be larger than the queue.
+                None => break,
             }
         }
         Ok(())
@@ -276,7 +285,11 @@ impl Link {
 
     /// Ends the connection once everything accepted so far has left.
     pub(crate) fn close_after_flush(&self, error: Error) {
-        Self::end(&self.open, &mut self.sending(), error, true);
+        let mut sending = self.sending();
+        Self::end(&self.open, &mut sending, error, true);
+        // Nobody else comes to take along what waits for company.
+        sending.kicked = true;
+        drop(sending);
         self.kick();
     }
 
@@ -290,13 +303,13 @@ impl Link {
         }
     }
 
-    /// The reason to end now, if there is one.
-    pub(crate) fn ended(&self) -> Option<Error> {
+    /// The reason to end now, if there is one. `busy`: the driver has taken bytes that it has not written yet.
+    pub(crate) fn ended(&self, busy: bool) -> Option<Error> {
         if self.is_open() {
             return None;
         }
         let sending = self.sending();
-        let waits = sending.after_flush && !sending.outbox.is_empty();
+        let waits = sending.after_flush && (busy || !sending.outbox.is_empty());
         if waits { None } else { sending.closed.clone() }
     }
 
@@ -311,14 +324,9 @@ impl Link {
         sending.closed.clone().unwrap_or_else(|| error.clone())
     }
 
-    /// What the driver asks in every poll: whether it was asked to write (true once), and since when bytes have waited
-    /// without the system taking any.
-    pub(crate) fn look(&self) -> (bool, Option<u64>) {
-        let mut sending = self.sending();
-        let kicked = std::mem::take(&mut sending.kicked);
-        let waits = !sending.outbox.is_empty();
-        drop(sending);
-        (kicked, waits.then(|| self.progress()))
+    /// True once if the driver was asked to write.
+    pub(crate) fn take_kick(&self) -> bool {
+        std::mem::take(&mut self.sending().kicked)
     }
 
     /// Writes `frames`, the replies of one batch, behind what waits already; the buffer comes back empty.

@@ -9,16 +9,24 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::buffers;
+
 /// Frames up to this size are copied together into segments; larger ones are queued as they are.
 pub(crate) const COPY_LIMIT: usize = 16 * 1024;
 /// A segment that has reached this size takes no further frames.
 const SEGMENT: usize = 64 * 1024;
+/// Places for segments that an idle queue keeps.
+const KEPT: usize = 4;
+/// Places for marks that an idle queue keeps.
+const KEPT_MARKS: usize = 128;
 /// Segments handed to one vectored write.
 pub(crate) const MAX_SLICES: usize = 64;
 
 enum Segment {
     Copied(Vec<u8>),
     Kept(Bytes),
+    /// All of it was withdrawn; only its place in the stream is left.
+    Gone(u64),
 }
 
 impl Segment {
@@ -26,6 +34,14 @@ impl Segment {
         match self {
             Segment::Copied(bytes) => bytes,
             Segment::Kept(bytes) => bytes,
+            Segment::Gone(_) => &[],
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Segment::Gone(len) => *len,
+            segment => segment.bytes().len() as u64,
         }
     }
 }
@@ -51,8 +67,12 @@ pub(crate) struct Outbox {
     marks: VecDeque<Mark>,
     /// Withdrawn ranges, sorted, never touching `..written`.
     holes: VecDeque<(u64, u64)>,
-    /// Segment buffer kept for reuse between bursts.
-    spare: Vec<u8>,
+    /// Bytes of all holes.
+    withdrawn: u64,
+    /// Bytes of all marked frames.
+    marked: u64,
+    /// Bytes of segments whose memory was given back.
+    gone: u64,
 }
 
 impl Outbox {
@@ -63,7 +83,18 @@ impl Outbox {
 
     /// Bytes held in memory.
     pub(crate) fn queued_bytes(&self) -> usize {
-        (self.end - self.base) as usize
+        (self.end - self.base - self.gone) as usize
+    }
+
+    /// Bytes that are still to be written.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        (self.end - self.written - self.withdrawn) as usize
+    }
+
+    /// Those of them that belong to frames which can be withdrawn.
+    pub(crate) fn withdrawable_bytes(&self) -> usize {
+        let begun = self.marks.front().filter(|mark| mark.start < self.written);
+        (self.marked - begun.map_or(0, |mark| mark.end - mark.start)) as usize
     }
 
     /// Withdrawable frames in the queue.
@@ -103,6 +134,7 @@ impl Outbox {
         self.end += len;
         if let Some(seq) = seq {
             self.marks.push_back(Mark { start, end: self.end, seq });
+            self.marked += len;
         }
         start
     }
@@ -111,7 +143,7 @@ impl Outbox {
         match self.segments.back_mut() {
             Some(Segment::Copied(tail)) if tail.len() + bytes.len() <= SEGMENT => tail.extend_from_slice(bytes),
             _ => {
-                let mut segment = std::mem::take(&mut self.spare);
+                let mut segment = buffers::take_scratch();
                 segment.extend_from_slice(bytes);
                 self.segments.push_back(Segment::Copied(segment));
             }
@@ -124,17 +156,50 @@ impl Outbox {
             return false;
         }
         let Ok(index) = self.marks.binary_search_by_key(&start, |mark| mark.start) else { return false };
-        let Some(mark) = self.marks.remove(index) else { return false };
-        self.add_hole(mark.start, mark.end);
-        true
+        self.remove_mark(index).is_some()
     }
 
     /// Takes out the oldest frame that has not begun to leave and returns its sequence number.
     pub(crate) fn withdraw_oldest(&mut self) -> Option<u32> {
         let index = self.marks.partition_point(|mark| mark.start < self.written);
+        self.remove_mark(index)
+    }
+
+    fn remove_mark(&mut self, index: usize) -> Option<u32> {
         let mark = self.marks.remove(index)?;
+        self.marked -= mark.end - mark.start;
         self.add_hole(mark.start, mark.end);
+        self.free_segment(mark.start);
+        self.skip_holes();
         Some(mark.seq)
+    }
+
+    /// Gives the memory of the segment back that holds a withdrawn frame, if nothing else is in it: a frame that is stuck
+    /// half-written at the front must not keep those behind it in memory.
+    fn free_segment(&mut self, start: u64) {
+        let index = self.holes.partition_point(|hole| hole.1 <= start);
+        let Some(&hole) = self.holes.get(index) else { return };
+        let mut offset = self.base;
+        let found = self.segments.iter().position(|segment| {
+            offset += segment.len();
+            start < offset
+        });
+        let Some(at) = found else { return };
+        let len = self.segments[at].len();
+        if hole.0 > offset - len || offset > hole.1 {
+            return;
+        }
+        self.gone += len;
+        self.segments[at] = Segment::Gone(len);
+        // Neighbours become one, so that looking for a segment stays short.
+        for left in [at, at.wrapping_sub(1)] {
+            if let (Some(Segment::Gone(one)), Some(Segment::Gone(two))) =
+                (self.segments.get(left), self.segments.get(left.wrapping_add(1)))
+            {
+                self.segments[left] = Segment::Gone(one + two);
+                self.segments.remove(left + 1);
+            }
+        }
     }
 
     fn add_hole(&mut self, start: u64, end: u64) {
@@ -150,7 +215,7 @@ impl Outbox {
             (false, true) => self.holes[at].0 = start,
             (false, false) => self.holes.insert(at, (start, end)),
         }
-        self.skip_holes();
+        self.withdrawn += end - start;
     }
 
     /// Moves over withdrawn bytes at the front and gives their memory back.
@@ -160,22 +225,23 @@ impl Outbox {
                 break;
             }
             self.written = self.written.max(end);
+            self.withdrawn -= end - start;
             self.holes.pop_front();
         }
         while let Some(front) = self.segments.front() {
-            let len = front.bytes().len() as u64;
+            let len = front.len();
             if self.base + len > self.written {
                 break;
             }
             self.base += len;
-            if let Some(Segment::Copied(mut buffer)) = self.segments.pop_front()
-                && self.spare.capacity() < buffer.capacity()
-            {
-                buffer.clear();
-                self.spare = buffer;
+            match self.segments.pop_front() {
+                Some(Segment::Copied(buffer)) => buffers::put_scratch(buffer),
+                Some(Segment::Gone(len)) => self.gone -= len,
+                _ => {}
             }
         }
-        while self.marks.front().is_some_and(|mark| mark.end <= self.written) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.end <= self.written) {
+            self.marked -= mark.end - mark.start;
             self.marks.pop_front();
         }
     }
@@ -187,7 +253,7 @@ impl Outbox {
         let mut holes = self.holes.iter().peekable();
         for segment in &self.segments {
             let bytes = segment.bytes();
-            let segment_end = offset + bytes.len() as u64;
+            let segment_end = offset + segment.len();
             let mut from = offset.max(self.written);
             while from < segment_end {
                 while holes.next_if(|hole| hole.1 <= from).is_some() {}
@@ -230,10 +296,12 @@ impl Outbox {
     pub(crate) fn take_front(&mut self) -> Option<Bytes> {
         self.skip_holes();
         let segment = self.segments.pop_front()?;
-        let (base, end) = (self.base, self.base + segment.bytes().len() as u64);
+        let (base, end) = (self.base, self.base + segment.len());
         let whole = match segment {
             Segment::Copied(bytes) => Bytes::from(bytes),
             Segment::Kept(bytes) => bytes,
+            // Holes at the front were skipped above.
+            Segment::Gone(_) => return None,
         };
         let from = self.written.max(base);
         let taken = if self.holes.front().is_some_and(|hole| hole.0 < end) {
@@ -256,15 +324,15 @@ impl Outbox {
 
     /// Drops everything; what was not written never will be.
     pub(crate) fn clear(&mut self) {
-        *self = Outbox { base: self.end, written: self.written, end: self.end, ..Outbox::default() };
+        let end = self.end;
+        *self = Outbox { base: end, written: self.written, end, withdrawn: end - self.written, ..Outbox::default() };
     }
 
-    /// Gives the spare buffer back when nothing is queued.
+    /// Gives back what a burst made the queue grow to, when nothing is queued.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
-            self.spare = Vec::new();
-            self.segments = VecDeque::new();
-            self.marks = VecDeque::new();
+            self.segments.shrink_to(KEPT);
+            self.marks.shrink_to(KEPT_MARKS);
             self.holes = VecDeque::new();
         }
     }
@@ -351,6 +419,31 @@ mod tests {
             assert_eq!(outbox.queued_bytes(), (3 - seq as usize) * 60 * 1024);
         }
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_stuck_frame_at_the_front_keeps_nothing_else_in_memory() {
+        for len in [1000, COPY_LIMIT + 1] {
+            let mut outbox = Outbox::default();
+            outbox.push(&mut frame(0, 2 * COPY_LIMIT), None);
+            outbox.advance(1);
+            let rest = outbox.waiting_bytes();
+            let mut waiting = VecDeque::new();
+            for seq in 0..1000_u32 {
+                outbox.push(&mut frame(seq as u8, len), Some(seq));
+                waiting.push_back(seq);
+                while outbox.waiting_bytes() - rest > 20 * len {
+                    assert_eq!(outbox.withdraw_oldest(), waiting.pop_front());
+                }
+                assert_eq!(outbox.waiting_bytes() - rest, outbox.withdrawable_bytes());
+                assert!(outbox.queued_bytes() <= 2 * COPY_LIMIT + 20 * len + 2 * SEGMENT, "{}", outbox.queued_bytes());
+                assert!(outbox.segments.len() <= 2 + 2 + waiting.len());
+            }
+            let kept = waiting.iter().flat_map(|seq| frame(*seq as u8, len));
+            let expected: Vec<u8> = frame(0, 2 * COPY_LIMIT - 1).into_iter().chain(kept).collect();
+            assert!(drain(&mut outbox, 777) == expected);
+            assert_eq!((outbox.queued_bytes(), outbox.waiting_bytes(), outbox.withdrawable_bytes()), (0, 0, 0));
+        }
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl ServerBuilder {
             session_options: Arc::new(session_options(&options, self.compressors)),
             workers: Arc::new(Workers::new(options.worker_threads as usize, options.worker_queue as usize)),
             authenticator: self.authenticator,
-            auth_timeout: options.auth_timeout,
+            auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
             recorder: self.recorder,
             waiting: AtomicUsize::new(0),
@@ -267,6 +267,8 @@ impl ServerBuilder {
             connections: AtomicUsize::new(0),
             pushes: AtomicU64::new(0),
             changed: Notify::new(),
+            held: Mutex::default(),
+            holds: AtomicBool::new(false),
         });
         Ok(Server::start(core, listeners, self.protocols, options, shards, set))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,7 +21,7 @@ pub(crate) struct ServerCore {
     pub(crate) session_options: Arc<SessionOptions>,
     pub(crate) workers: Arc<Workers>,
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
-    pub(super) auth_timeout: Duration,
+    pub(super) auth_timeout: Option<Duration>,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(crate) recorder: Arc<ServerRecorder>,
     /// Handlers that wait, of all connections.
@@ -35,6 +35,10 @@ pub(crate) struct ServerCore {
     pub(super) pushes: AtomicU64,
     /// A handler has ended or a client has left.
     pub(super) changed: Notify,
+    /// Sessions that read nothing before a handler of any session has ended.
+    pub(super) held: Mutex<Vec<Weak<Session>>>,
+    /// There are some.
+    pub(super) holds: AtomicBool,
 }
 
 impl ServerCore {
@@ -47,9 +51,24 @@ impl ServerCore {
         self.authenticator.is_some() || !self.interceptors.is_empty()
     }
 
+    /// As many handlers of the whole server wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.max_waiting != 0 && self.waiting.load(Ordering::SeqCst) >= self.max_waiting
+    }
+
+    /// Wakes a session, which reads nothing while the server is full, when that changes; false when it has changed already.
+    pub(super) fn hold(&self, session: &Arc<Session>) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push(Arc::downgrade(session));
+        self.holds.store(true, Ordering::SeqCst);
+        drop(held);
+        // A handler that ended meanwhile may not have seen it.
+        self.is_full()
+    }
+
     /// The limit on handlers of the whole server.
     pub(super) fn check_load(&self) -> Result<()> {
-        if self.max_waiting != 0 && self.waiting.load(Ordering::Relaxed) >= self.max_waiting {
+        if self.is_full() {
             return Err(Error::new(
                 Reason::OverloadServer,
                 format!("max_server_in_flight: {} requests run on the server already", self.max_waiting),
@@ -60,8 +79,18 @@ impl ServerCore {
 
     /// A handler that waited has ended.
     pub(super) fn one_less(&self) {
-        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_draining() {
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_draining() {
             self.changed.notify_waiters();
+        }
+        if self.holds.load(Ordering::SeqCst) {
+            let held = {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                self.holds.store(false, Ordering::SeqCst);
+                std::mem::take(&mut *held)
+            };
+            for session in held.iter().filter_map(Weak::upgrade) {
+                session.link.kick();
+            }
         }
     }
 

@@ -31,6 +31,7 @@ use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
 use crate::error::{Error, Reason, Result};
+use crate::stats::MethodRecorder;
 
 /// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
 const FLUSH_AFTER: Duration = Duration::from_micros(100);
@@ -48,20 +49,34 @@ struct Cached {
 
 /// How long handlers take in place, with few looks at the clock.
 struct Pace {
+    /// When the batch came.
+    came: Instant,
     looked: Instant,
     batch: Instant,
+    /// Calls of this batch since then.
     calls: u32,
+    /// Calls of all batches since then: those of one call each are looked at now and then, too.
+    unseen: u32,
     /// Calls that are timed one by one, to find which method is slow.
     precise: u32,
 }
 
+/// Calls of one method that were answered in place and are not counted yet.
+struct Answered {
+    recorder: Arc<MethodRecorder>,
+    calls: u32,
+    failed: u32,
+}
+
 pub(super) struct ServerRole {
     session: Arc<Session>,
+    answered: Option<Answered>,
     cached: Option<Cached>,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
-    last_traffic: u64,
+    /// The client takes its answers too slowly: no more of its requests are looked at.
+    congested: bool,
 }
 
 impl ServerRole {
@@ -69,23 +84,29 @@ impl ServerRole {
         let now = Instant::now();
         ServerRole {
             session,
+            answered: None,
             cached: None,
             spare: None,
-            pace: Pace { looked: now, batch: now, calls: 0, precise: 0 },
-            last_traffic: 0,
+            pace: Pace { came: now, looked: now, batch: now, calls: 0, unseen: 0, precise: 0 },
+            congested: false,
         }
     }
 
     fn drain_decoder(&mut self, decoder: &mut Decoder, ready: &mut Vec<u8>, now: Instant) -> Result<Flow> {
         loop {
-            let at_limit = self.session.waiting() >= self.session.options.max_in_flight;
-            if at_limit && !self.session.options.reject_overload {
+            if !self.session.link.is_open() {
+                // Nothing could be answered any more.
+                return Ok(Flow::Stop);
+            }
+            let at_limit = self.session.is_full();
+            if !self.session.options.reject_overload && (at_limit || self.session.server.is_full()) {
                 self.session.stopped.store(true, Ordering::Release);
                 // A handler that ended just before the store saw no reason to wake us.
-                if self.session.waiting() >= self.session.options.max_in_flight {
+                if self.session.is_full() || self.session.server.hold(&self.session) {
                     return Ok(Flow::Stop);
                 }
                 self.session.stopped.store(false, Ordering::Release);
+                continue;
             }
             match decoder.next().map_err(|error| decode_error(error, &self.session.link))? {
                 None => return Ok(Flow::Read),
@@ -93,9 +114,19 @@ impl ServerRole {
                 Some(Decoded::Frame(frame)) => self.on_frame(frame, at_limit, ready, now)?,
             }
             if ready.len() >= FLUSH_SIZE {
-                self.session.link.send_batch(ready)?;
+                self.hand_over(ready)?;
+            }
+            if self.congested {
+                return Ok(Flow::Stop);
             }
         }
+    }
+
+    /// Sends the answers that are ready. Few small requests may have large answers, so a batch ends when too much waits.
+    fn hand_over(&mut self, ready: &mut Vec<u8>) -> Result<()> {
+        self.session.link.send_batch(ready)?;
+        self.congested = self.session.link.is_congested();
+        Ok(())
     }
 
     fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
@@ -109,12 +140,12 @@ impl ServerRole {
         if header.is_heartbeat() {
             return self.on_heartbeat(&frame, ready);
         }
-        self.last_traffic = self.session.link.millis(now);
+        self.session.used(self.session.link.millis(now));
         if header.is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes() {
             if frame.method() == keys::CANCEL_METHOD.as_bytes()
                 && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
             {
-                self.session.in_progress().cancel(u64::from_be_bytes(seq));
+                self.session.waiting_calls(|calls| calls.cancel(u64::from_be_bytes(seq)));
             }
             return Ok(());
         }
@@ -127,7 +158,7 @@ impl ServerRole {
             }
             Some(left) => now.checked_add(Duration::from_millis(left.unsigned_abs())),
         };
-        if let Err(error) = self.may_run(at_limit) {
+        if let Err(error) = self.may_run(at_limit, header.is_oneway()) {
             self.answer_error(&frame, &error, ready);
             return Ok(());
         }
@@ -152,9 +183,10 @@ impl ServerRole {
     }
 
     /// Refusals that say nothing about the request itself.
-    fn may_run(&self, at_limit: bool) -> Result<()> {
+    fn may_run(&self, at_limit: bool, oneway: bool) -> Result<()> {
         let server = &self.session.server;
-        if server.is_draining() && self.session.peer_wants_codes() {
+        // Nobody would hear of a oneway request's refusal.
+        if server.is_draining() && self.session.peer_wants_codes() && !oneway {
             return Err(Error::new(Reason::ShuttingDownServer, "the server is shutting down"));
         }
         if at_limit {
@@ -177,8 +209,15 @@ impl ServerRole {
             words = Features::ALL.render(Side::Server);
             replace = Some((keys::FEATURES, words.as_str()));
         }
+        let greeted = replace.is_some();
         echo_heartbeat(ready, frame, replace)
-            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))
+            .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
+        if greeted && self.session.server.is_draining() {
+            // It came too late to be told with the others.
+            self.session.link.send_batch(ready)?;
+            self.session.send_drain();
+        }
+        Ok(())
     }
 
     fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
@@ -291,12 +330,12 @@ impl ServerRole {
             Err(panic) => {
                 let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
                 task::answer_panic(&call, entry, &*panic, &mut writer, start);
-                entry.recorder.finished(Answer::Error == writer.answer, self.pace.looked.elapsed());
+                self.count(entry, true);
                 return Ok(());
             }
         };
         if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
-            return self.spawn(entry, running, call, ready);
+            return self.spawn(entry, running, call, ready, false);
         }
         let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
         let mut noop = TaskContext::from_waker(Waker::noop());
@@ -312,18 +351,43 @@ impl ServerRole {
         let failed = writer.answer == Answer::Error;
         self.pace_of(entry, ready)?;
         if !done {
-            return self.spawn(entry, running, call, ready);
+            return self.spawn(entry, running, call, ready, true);
         }
         drop(running);
         if self.session.server.has_pipeline() {
             if !ready.is_empty() {
-                self.session.link.send_batch(ready)?;
+                self.hand_over(ready)?;
             }
             self.session.end_if_refused();
         }
-        entry.recorder.finished(failed, self.pace.looked.saturating_duration_since(self.pace.batch));
+        self.count(entry, failed);
         self.keep(call);
         Ok(())
+    }
+
+    /// Counts an answer given in place; calls come in runs of one method.
+    fn count(&mut self, entry: &Entry, failed: bool) {
+        match &mut self.answered {
+            Some(run) if Arc::ptr_eq(&run.recorder, &entry.recorder) => {
+                run.calls += 1;
+                run.failed += u32::from(failed);
+            }
+            _ => {
+                self.count_run(Instant::now());
+                let recorder = entry.recorder.clone();
+                self.answered = Some(Answered { recorder, calls: 1, failed: u32::from(failed) });
+            }
+        }
+    }
+
+    /// Hands the counts of a run over. What an answer in place took is the time since its batch came.
+    fn count_run(&mut self, now: Instant) {
+        if let Some(run) = &mut self.answered
+            && run.calls > 0
+        {
+            run.recorder.finished_batch(run.calls, run.failed, now.saturating_duration_since(self.pace.came));
+            (run.calls, run.failed) = (0, 0);
+        }
     }
 
     /// Looks at the clock now and then: a method that holds up its connection runs on tasks from now on, and answers that are
@@ -331,7 +395,8 @@ impl ServerRole {
     fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<()> {
         let pace = &mut self.pace;
         pace.calls += 1;
-        if pace.precise == 0 && pace.calls < CALLS_PER_LOOK {
+        pace.unseen += 1;
+        if pace.precise == 0 && pace.unseen < CALLS_PER_LOOK {
             return Ok(());
         }
         let now = Instant::now();
@@ -345,19 +410,26 @@ impl ServerRole {
         }
         pace.precise = pace.precise.saturating_sub(1);
         pace.looked = now;
-        pace.calls = 0;
+        (pace.calls, pace.unseen) = (0, 0);
         if now.saturating_duration_since(pace.batch) > FLUSH_AFTER {
             pace.batch = now;
-            self.session.link.send_batch(ready)?;
+            self.hand_over(ready)?;
         }
         Ok(())
     }
 
-    fn spawn(&self, entry: &Arc<Entry>, running: BoxRunning, call: Arc<Inner>, ready: &mut Vec<u8>) -> Result<()> {
+    fn spawn(
+        &self,
+        entry: &Arc<Entry>,
+        running: BoxRunning,
+        call: Arc<Inner>,
+        ready: &mut Vec<u8>,
+        begun: bool,
+    ) -> Result<()> {
         if !ready.is_empty() {
             self.session.link.send_batch(ready)?;
         }
-        task::spawn(self.session.clone(), entry.clone(), running, call);
+        task::spawn(self.session.clone(), entry.clone(), running, call, begun);
         Ok(())
     }
 }
@@ -381,17 +453,25 @@ impl Role for ServerRole {
         now: Instant,
     ) -> Result<Flow> {
         self.session.stopped.store(false, Ordering::Release);
-        self.pace = Pace { looked: now, batch: now, calls: 0, precise: self.pace.precise };
+        self.congested = self.congested && link.is_congested();
+        if self.congested {
+            // A flush brings us back.
+            return Ok(Flow::Stop);
+        }
+        self.pace = Pace { came: now, looked: now, batch: now, calls: 0, ..self.pace };
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
         let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
         buffers::put_scratch(ready);
+        if self.answered.as_ref().is_some_and(|run| run.calls > 0) {
+            self.count_run(Instant::now());
+        }
         sent?;
         flow
     }
 
     fn on_time(&mut self, _link: &Arc<Link>, now: u64) -> Result<()> {
-        self.session.in_progress().expire(now);
+        self.session.waiting_calls(|calls| calls.expire(now));
         if self.idle_due().is_some_and(|due| due <= now) {
             return Err(Error::new(Reason::ClosedIdle, "nothing was asked on the connection for idle_timeout"));
         }
@@ -400,11 +480,9 @@ impl Role for ServerRole {
 
     fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
         self.session.flushed();
+        self.session.make_room();
         let idle = self.idle_due();
-        let mut in_progress = self.session.in_progress();
-        let due = [in_progress.next_due(now), idle].into_iter().flatten().min();
-        in_progress.armed = due.unwrap_or(u64::MAX);
-        due
+        self.session.next_due(now, idle)
     }
 
     fn read_timeout(&self) -> Option<Duration> {
@@ -416,7 +494,8 @@ impl Role for ServerRole {
     }
 
     fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
-        self.session.in_progress().cancel_all();
+        self.session.waiting_calls(|calls| calls.cancel_all());
+        self.session.make_room();
         self.session.server.left(link.id, error);
     }
 }
@@ -424,6 +503,6 @@ impl Role for ServerRole {
 impl ServerRole {
     fn idle_due(&self) -> Option<u64> {
         let limit = self.session.options.idle_timeout?;
-        (self.session.waiting() == 0).then(|| self.last_traffic + limit.as_millis() as u64)
+        (self.session.waiting() == 0).then(|| self.session.last_used() + limit.as_millis() as u64)
     }
 }

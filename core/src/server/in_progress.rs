@@ -12,27 +12,16 @@ struct Call {
 }
 
 /// The calls of one connection whose handlers were moved to tasks. Time is an argument, in milliseconds of the link's clock.
+#[derive(Default)]
 pub(super) struct InProgress {
     calls: HashMap<u32, Call, foldhash::fast::RandomState>,
     /// The newest call of each sequence number; foreign peers may use one twice.
-    by_seq: HashMap<u64, u32, foldhash::fast::RandomState>,
+    by_seq: HashMap<u64, u32>,
     wheel: Wheel,
     next: u32,
-    /// When the driver's timer fires.
-    pub(super) armed: u64,
 }
 
 impl InProgress {
-    pub(super) fn new() -> InProgress {
-        InProgress {
-            calls: HashMap::default(),
-            by_seq: HashMap::default(),
-            wheel: Wheel::new(),
-            next: 0,
-            armed: u64::MAX,
-        }
-    }
-
     /// Adds a call; returns its number here.
     pub(super) fn insert(&mut self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
         while self.calls.contains_key(&self.next) {
@@ -54,11 +43,6 @@ impl InProgress {
             }
             if self.by_seq.get(&call.seq) == Some(&id) {
                 self.by_seq.remove(&call.seq);
-            }
-            if self.calls.is_empty() {
-                // An idle connection keeps no table.
-                self.calls.shrink_to(8);
-                self.by_seq.shrink_to(8);
             }
         }
         self.calls.len()

@@ -15,6 +15,7 @@ use super::handler::{BoxRunning, Running};
 use super::reply::{Answer, ReplyTo, ReplyWriter};
 use super::table::Entry;
 use crate::error::{Error, Reason, Result};
+use crate::future::within;
 use crate::interceptor::{BoxFuture, Call, Endpoint, Next, Reply};
 
 /// Decides whether a request may go on.
@@ -44,11 +45,10 @@ pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context)
     let future = async move {
         if let Some(authenticator) = &server.authenticator {
             let token = context.auth().unwrap_or_default();
-            let checked = tokio::time::timeout(server.auth_timeout, authenticator.authenticate(&context, token)).await;
-            let refused = match checked {
+            let refused = match within(server.auth_timeout, authenticator.authenticate(&context, token)).await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.message().to_owned()),
-                Err(_) => Some(format!("the authenticator did not answer within {:?}", server.auth_timeout)),
+                Err(limit) => Some(format!("the authenticator did not answer within {limit:?}")),
             };
             if let Some(text) = refused {
                 server.recorder.refused(Reason::AuthRefused);

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use crate::error::{Error, Reason, Result};
+use crate::future::within;
 use crate::interceptor::BoxFuture;
 use crate::transport::Io;
 
@@ -39,7 +40,7 @@ const LOOK: usize = 64;
 pub(super) async fn choose(
     mut io: Io,
     protocols: &[Arc<dyn Protocol>],
-    within: Duration,
+    limit: Option<Duration>,
 ) -> Result<(Io, Option<Arc<dyn Protocol>>)> {
     if protocols.is_empty() {
         return Ok((io, None));
@@ -62,8 +63,8 @@ pub(super) async fn choose(
             }
         }
     };
-    let chosen = tokio::time::timeout(within, look).await.map_err(|_| {
-        Error::new(Reason::ClosedIdle, format!("the client said nothing within handshake_timeout ({within:?})"))
+    let chosen = within(limit, look).await.map_err(|limit| {
+        Error::new(Reason::ClosedIdle, format!("the client said nothing within handshake_timeout ({limit:?})"))
     })??;
     Ok((io.with_prefix(Bytes::from(seen)), chosen))
 }

@@ -18,6 +18,7 @@ use crate::config::ServerOptions;
 use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
+use crate::future::within;
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerStats;
 use crate::transport::{Address, Incoming, Listener};
@@ -261,14 +262,14 @@ async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Ve
 /// Does the handshake of one connection and starts its life.
 async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
     let remote = incoming.remote().to_owned();
-    let within = shared.options.handshake_timeout;
+    let limit = Some(shared.options.handshake_timeout).filter(|limit| *limit > Duration::ZERO);
     let opened = tokio::select! {
         () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
         opened = async {
-            let io = tokio::time::timeout(within, incoming.open()).await.map_err(|_| {
-                Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({within:?})"))
+            let io = within(limit, incoming.open()).await.map_err(|limit| {
+                Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({limit:?})"))
             })??;
-            choose(io, &shared.protocols, within).await
+            choose(io, &shared.protocols, limit).await
         } => opened,
     };
     match opened {

@@ -1,8 +1,8 @@
 //! One client's connection as the server sees it: what its driver, its handlers and its pushes share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::encode::{Head, encode};
@@ -11,6 +11,7 @@ use rpcx_protocol::header::{Header, SerializeType};
 use rpcx_protocol::keys;
 use rpcx_protocol::limits::Limits;
 use rpcx_protocol::metadata::Metadata;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::core::ServerCore;
@@ -41,17 +42,44 @@ pub(crate) struct SessionOptions {
     pub(crate) push_to_unknown: bool,
 }
 
+/// The handlers of a connection that wait, and when its driver's alarm rings.
+struct Waiting {
+    armed: u64,
+    calls: Option<Box<InProgress>>,
+}
+
+/// Counts a handler that waits for room, also when it is dropped meanwhile.
+struct Unbegun<'a>(&'a AtomicUsize);
+
+impl<'a> Unbegun<'a> {
+    fn new(count: &'a AtomicUsize) -> Unbegun<'a> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Unbegun(count)
+    }
+}
+
+impl Drop for Unbegun<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     pub(crate) server: Arc<ServerCore>,
     pub(super) options: Arc<SessionOptions>,
     /// Unset: no hello has come, the peer is Go's or an older one.
     features: OnceLock<Features>,
-    in_progress: Mutex<InProgress>,
+    in_progress: Mutex<Waiting>,
     waiting: AtomicUsize,
     /// The driver reads nothing until a handler has ended.
     pub(super) stopped: AtomicBool,
     queued_pushes: AtomicUsize,
+    /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
+    used: AtomicU64,
+    /// Handlers that have not begun, because the client takes its answers too slowly.
+    unbegun: AtomicUsize,
+    room: Notify,
     refused: OnceLock<Error>,
 }
 
@@ -62,16 +90,35 @@ impl Session {
             options: server.session_options.clone(),
             server,
             features: OnceLock::new(),
-            in_progress: Mutex::new(InProgress::new()),
+            in_progress: Mutex::new(Waiting { armed: u64::MAX, calls: None }),
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
+            used: AtomicU64::new(0),
+            unbegun: AtomicUsize::new(0),
+            room: Notify::new(),
             refused: OnceLock::new(),
         }
     }
 
-    pub(super) fn in_progress(&self) -> MutexGuard<'_, InProgress> {
+    fn in_progress(&self) -> MutexGuard<'_, Waiting> {
         self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the handlers that wait, if there are any.
+    pub(super) fn waiting_calls(&self, act: impl FnOnce(&mut InProgress)) {
+        if let Some(calls) = &mut self.in_progress().calls {
+            act(calls);
+        }
+    }
+
+    /// When the driver has to look again: at a handler's deadline, or at `idle`. Its alarm will be set for that.
+    pub(super) fn next_due(&self, now: u64, idle: Option<u64>) -> Option<u64> {
+        let mut waiting = self.in_progress();
+        let deadline = waiting.calls.as_ref().and_then(|calls| calls.next_due(now));
+        let due = [deadline, idle].into_iter().flatten().min();
+        waiting.armed = due.unwrap_or(u64::MAX);
+        due
     }
 
     pub(super) fn workers(&self) -> Arc<Workers> {
@@ -98,14 +145,52 @@ impl Session {
         self.waiting.load(Ordering::Acquire)
     }
 
+    /// As many handlers wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting() >= self.options.max_in_flight
+    }
+
+    /// Something other than a heartbeat moved.
+    pub(super) fn used(&self, now: u64) {
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Waits while the client takes its answers too slowly for another handler to begin: one read may hold thousands of
+    /// small requests with large answers.
+    pub(super) async fn room(&self) {
+        if !self.link.is_congested() {
+            return;
+        }
+        let _counted = Unbegun::new(&self.unbegun);
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if !self.link.is_congested() || !self.link.is_open() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Lets handlers begin that wait for room, if there is some.
+    pub(super) fn make_room(&self) {
+        if self.unbegun.load(Ordering::SeqCst) > 0 && (!self.link.is_congested() || !self.link.is_open()) {
+            self.room.notify_waiters();
+        }
+    }
+
     /// A handler was moved to a task; returns its number.
     pub(super) fn began(&self, seq: u64, token: CancellationToken, due: Option<u64>) -> u32 {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         self.server.waiting.fetch_add(1, Ordering::AcqRel);
-        let mut in_progress = self.in_progress();
-        let id = in_progress.insert(seq, token, due);
-        let early = due.is_some_and(|due| due < in_progress.armed);
-        drop(in_progress);
+        let mut waiting = self.in_progress();
+        let id = waiting.calls.get_or_insert_with(Box::default).insert(seq, token, due);
+        let early = due.is_some_and(|due| due < waiting.armed);
+        drop(waiting);
         if early {
             self.link.kick();
         }
@@ -114,16 +199,29 @@ impl Session {
 
     /// A handler on a task has ended, with this answer to send.
     pub(super) fn ended(&self, id: u32, frame: &mut Vec<u8>) {
-        let remaining = self.in_progress().remove(id);
+        let remaining = {
+            let mut waiting = self.in_progress();
+            let remaining = waiting.calls.as_mut().map_or(0, |calls| calls.remove(id));
+            if remaining == 0 {
+                // A connection on which no handler waits holds no table.
+                waiting.calls = None;
+            }
+            remaining
+        };
         if !frame.is_empty() {
             let flush = if remaining == 0 { Flush::Now } else { Flush::Batch };
             // A client that has left gets no answer.
             let _ = self.link.send(frame, None, flush);
         }
         self.end_if_refused();
+        let idles = self.options.idle_timeout.is_some() && remaining == 0;
+        if idles {
+            self.used(self.link.millis(Instant::now()));
+        }
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.server.one_less();
-        if self.stopped.load(Ordering::Acquire) {
+        // The driver goes on reading, or begins to count the idle time.
+        if idles || self.stopped.load(Ordering::Acquire) {
             self.link.kick();
         }
     }
@@ -142,6 +240,7 @@ impl Session {
         }
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
+                self.server.recorder.push_dropped();
                 return Err(Error::new(
                     Reason::LimitMaxPushes,
                     format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
@@ -160,6 +259,10 @@ impl Session {
                     .check_message(frame.len() as u64 - 16)
                     .map_err(|exceeded| Error::new(Reason::LimitMaxMessageSize, exceeded.to_string()))?;
                 self.queued_pushes.fetch_add(1, Ordering::Relaxed);
+                if self.options.idle_timeout.is_some() {
+                    self.used(self.link.millis(Instant::now()));
+                }
+                self.server.recorder.push_sent();
                 self.link.send(&mut frame, None, Flush::Batch).map(drop)
             });
         buffers::put_scratch(frame);
@@ -179,9 +282,11 @@ impl Session {
         }
     }
 
-    /// Everything queued has left: pushes may queue again.
+    /// Pushes may queue again once everything queued has left.
     pub(super) fn flushed(&self) {
-        self.queued_pushes.store(0, Ordering::Relaxed);
+        if self.queued_pushes.load(Ordering::Relaxed) > 0 && self.link.queued_bytes() == 0 {
+            self.queued_pushes.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Asks a client that understands it to take its calls elsewhere.

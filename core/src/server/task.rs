@@ -42,23 +42,30 @@ impl Drop for Guard {
     }
 }
 
-/// Goes on with a call on a task of the connection's shard.
-pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>) {
+/// Goes on with a call on a task of the connection's shard, or begins it there.
+pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>, begun: bool) {
     let token = call.token.get_or_init(CancellationToken::new).clone();
     let due = call.deadline.map(|at| session.link.millis_ceil(at));
     let id = session.began(call.frame.header().seq, token.clone(), due);
     let guard = Guard { session, id, frame: Vec::new() };
-    tokio::spawn(run(guard, entry, running, call, token));
+    tokio::spawn(run(guard, entry, running, call, token, begun));
 }
 
-async fn run(mut guard: Guard, entry: Arc<Entry>, mut running: BoxRunning, call: Arc<Inner>, token: CancellationToken) {
+async fn run(
+    mut guard: Guard,
+    entry: Arc<Entry>,
+    mut running: BoxRunning,
+    call: Arc<Inner>,
+    token: CancellationToken,
+    begun: bool,
+) {
     let began = Instant::now();
     let session = guard.session.clone();
     let mut first = true;
     let mut frame = buffers::take_scratch();
     let grace = session.options.cancel_grace;
     let end = {
-        let answer = poll_fn(|cx| {
+        let polling = poll_fn(|cx| {
             let from = first.then(Instant::now);
             let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
             let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(cx, &call, &mut writer)));
@@ -78,6 +85,12 @@ async fn run(mut guard: Guard, entry: Arc<Entry>, mut running: BoxRunning, call:
                 }
             }
         });
+        let answer = async {
+            if !begun {
+                session.room().await;
+            }
+            polling.await
+        };
         let given_up = async {
             token.cancelled().await;
             tokio::time::sleep(grace).await;

@@ -1,8 +1,9 @@
 //! What a client or server has done so far: counters, latency histograms and their snapshots.
 //!
-//! Counting costs a call a few nanoseconds: each event is one relaxed addition to a cell that other threads rarely touch,
-//! and nothing is locked. Reading adds the cells up, at any time and from any thread; figures of one snapshot may be a few
-//! events apart. [`ClientStats`] and [`ServerStats`] are plain data with a [`SCHEMA`] number, for every language the same.
+//! Counting costs a call a few nanoseconds: each event is one relaxed addition to a cell that other threads rarely
+//! touch, and nothing is locked. Reading adds the cells up, at any time and from any thread; figures of one snapshot
+//! may be a few events apart. [`ClientStats`] and [`ServerStats`] are plain data with a [`SCHEMA`] number, for every
+//! language the same.
 
 mod histogram;
 mod recorder;

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Methods that are counted apart. Names may come from outside (a proxy's do), so those beyond share the recorder `*.*`.
+/// Methods that are counted apart. Names may come from outside (a proxy's do), so those beyond share the recorder
+/// `*.*`.
 const MAX_METHODS: usize = 4096;
 
 /// A counter: relaxed, because a figure that is read a moment late is still right.
@@ -80,8 +81,8 @@ impl MethodRecorder {
 
     /// A client's call ended after `elapsed`, with this error if it failed.
     ///
-    /// Its time counts when the service answered, well or with an error of its own; the time to a refused dial or a passed
-    /// deadline would say nothing about the method.
+    /// Its time counts when the service answered, well or with an error of its own; the time to a refused dial or a
+    /// passed deadline would say nothing about the method.
     #[inline]
     pub fn ended(&self, error: Option<Reason>, elapsed: Duration) {
         let cells = self.cells.mine();
@@ -105,6 +106,16 @@ impl MethodRecorder {
         let cells = self.cells.mine();
         cells.latency.record(nanos(elapsed));
         if failed {
+            cells.errors.add(Reason::ServiceError);
+        }
+    }
+
+    /// So many handlers of one batch ended by themselves, `failed` of them with an error, `elapsed` after the batch came.
+    #[inline]
+    pub fn finished_batch(&self, calls: u32, failed: u32, elapsed: Duration) {
+        let cells = self.cells.mine();
+        cells.latency.record_many(nanos(elapsed), u64::from(calls));
+        for _ in 0..failed {
             cells.errors.add(Reason::ServiceError);
         }
     }

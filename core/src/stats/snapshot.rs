@@ -44,8 +44,8 @@ pub struct ServerStats {
     pub schema: u32,
     /// Calls of handlers that ended, in whatever way; those that still run are in `in_flight`.
     pub calls: u64,
-    /// Errors answered: kind `service` for those of handlers (panics too), other kinds for requests that reached none. In
-    /// JSON `errors` by kind and `reasons` by reason.
+    /// Errors answered: kind `service` for those of handlers (panics too), other kinds for requests that reached none.
+    /// In JSON `errors` by kind and `reasons` by reason.
     #[serde(flatten)]
     pub errors: ErrorCounts,
     /// Requests whose handlers run now.

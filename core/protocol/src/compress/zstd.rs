@@ -31,6 +31,12 @@ impl Compressor for Zstd {
         let mut decoder = Decoder::with_buffer(input)?;
         let window = limit.checked_ilog2().unwrap_or(0) + 1;
         decoder.window_log_max(window.clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX))?;
-        read_within(decoder, out, limit)
+        match read_within(decoder, out, limit) {
+            // The frame declares a window, and so a content, beyond the limit: told before anything is decompressed.
+            Err(CompressError::Corrupt(text)) if text.contains("too much memory") => {
+                Err(CompressError::TooLarge { limit })
+            }
+            result => result,
+        }
     }
 }

@@ -1,0 +1,134 @@
+//! The authenticator: what it sees, and what becomes of those it refuses.
+
+use crate::peer::{Peer, error_text, frame, request};
+use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use rpcx::Context;
+use rpcx::error::{Delivery, Error, Reason, Result};
+use rpcx::interceptor::BoxFuture;
+use rpcx::protocol::{Header, SerializeType};
+use rpcx::server::Authenticator;
+
+/// Knows one token; `slow` makes it wait before it decides.
+struct Token {
+    slow: bool,
+}
+
+impl Authenticator for Token {
+    fn authenticate<'a>(&'a self, _ctx: &'a Context, token: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.slow {
+                tokio::time::sleep(ms(20)).await; // a token service
+            }
+            if token == "right" {
+                Ok(())
+            } else {
+                Err(Error::new(Reason::ServiceError, format!("bad token {token:?}")))
+            }
+        })
+    }
+}
+
+#[test]
+fn the_right_token_passes_and_a_wrong_one_is_answered_and_closed() {
+    for (over, slow) in [(Over::Tcp, false), (Over::Tcp, true), (Over::Tls, true), (Over::Memory, false)] {
+        run(async {
+            let (way, probe) = (over.way(), Probe::new());
+            let server = way.server().with_probe(&probe).authenticator(Token { slow }).start().await.unwrap();
+            let client = way.client(url(&server)).option("auth", "right").build().unwrap();
+            assert!(call(&raw(&client), "Echo", b"").await.is_ok());
+            let id = server.connections()[0].id();
+            let wrong = way.client(url(&server)).option("auth", "wrong").build().unwrap();
+            let error = assert_failed(call(&raw(&wrong), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
+            assert_eq!(error.message(), "bad token \"wrong\"");
+            eventually("it is closed", || server.connections().len() == 1).await;
+            assert_eq!(server.connections()[0].id(), id, "the other connection goes on");
+            assert!(call(&raw(&client), "Echo", b"").await.is_ok());
+        });
+    }
+}
+
+#[test]
+fn heartbeats_pass_without_a_token() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way.server().with_probe(&Probe::new()).authenticator(Token { slow: false }).start().await.unwrap();
+        let mut peer = Peer::dial(&way, &url(&server)).await;
+        assert!(peer.hello().await.header().is_heartbeat());
+        peer.send(&request(1, "Echo", b"x", &[("__AUTH", "right")])).await;
+        assert_eq!(peer.frame().await.unwrap().payload(), b"x");
+        // Refused: answered, then closed; a oneway one is only closed.
+        peer.send(&request(2, "Echo", b"x", &[])).await;
+        assert_eq!(error_text(&peer.frame().await.unwrap()), "bad token \"\"");
+        assert!(peer.frame().await.is_none());
+        let mut peer = Peer::dial(&way, &url(&server)).await;
+        peer.send(&frame(Header::request(SerializeType::RAW, 1).with_oneway(true), "Echo", b"", &[])).await;
+        assert!(peer.frame().await.is_none());
+    });
+}
+
+/// What stands behind a refused request in the same read must not cost the refusal its answer.
+#[test]
+fn the_refusal_of_the_first_of_many_requests_arrives() {
+    for over in Over::ALL {
+        for slow in [false, true] {
+            run(async {
+                let (way, probe) = (over.way(), Probe::new());
+                let server = way.server().with_probe(&probe).authenticator(Token { slow }).start().await.unwrap();
+                let mut peer = Peer::dial(&way, &url(&server)).await;
+                let wire: Vec<u8> =
+                    (1..=5).flat_map(|seq| request(seq, "Echo", b"x", &[("__AUTH", "wrong")])).collect();
+                peer.send(&wire).await;
+                let answer = peer.frame().await.unwrap_or_else(|| panic!("{over:?}, slow {slow}: no answer"));
+                assert_eq!((answer.header().seq, error_text(&answer).as_str()), (1, "bad token \"wrong\""));
+                while peer.frame().await.is_some() {}
+            });
+        }
+    }
+}
+
+#[test]
+fn a_timeout_of_zero_is_none() {
+    for over in [Over::Tcp, Over::Tls] {
+        run(async {
+            let way = over.way();
+            let server = way
+                .server()
+                .with_probe(&Probe::new())
+                .option("auth_timeout", "0")
+                .option("handshake_timeout", "0")
+                .authenticator(Token { slow: true })
+                .start()
+                .await
+                .unwrap();
+            let client = way.client(url(&server)).option("auth", "right").option("retries", "0").build().unwrap();
+            call(&raw(&client), "Echo", b"").await.unwrap_or_else(|error| panic!("{over:?}: {error:?}"));
+        });
+    }
+}
+
+/// Never decides.
+struct Never;
+
+impl Authenticator for Never {
+    fn authenticate<'a>(&'a self, _ctx: &'a Context, _token: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn an_authenticator_that_does_not_answer_is_not_waited_for() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way
+            .server()
+            .with_probe(&Probe::new())
+            .option("auth_timeout", "50ms")
+            .authenticator(Never)
+            .start()
+            .await
+            .unwrap();
+        let client = way.client(url(&server)).build().unwrap();
+        let error = assert_failed(call(&raw(&client), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
+        assert!(error.message().contains("50ms"), "{error}");
+    });
+}

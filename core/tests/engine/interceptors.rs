@@ -1,0 +1,121 @@
+//! The interceptor chain on both sides: order, short cuts, changed requests and replies, errors.
+
+use crate::support::{Over, Probe, WithProbe, assert_failed, call, raw, run, url};
+use bytes::Bytes;
+use rpcx::client::CallOptions;
+use rpcx::error::{Delivery, Error, Reason, Result};
+use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Reply};
+use std::sync::{Arc, Mutex};
+
+/// Writes down when it is passed, and does what the method's name asks for.
+struct Named {
+    name: &'static str,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Interceptor for Named {
+    fn intercept<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            let name = self.name;
+            self.log.lock().unwrap().push(format!("+{name}"));
+            match call.metadata.get(name).map(str::to_owned).as_deref() {
+                Some("answer") => return Ok(Reply { payload: Bytes::from_static(b"short"), ..Reply::default() }),
+                Some("refuse") => return Err(Error::new(Reason::OverloadRate, format!("{name} refuses"))),
+                Some("change") => {
+                    call.payload = [&call.payload[..], name.as_bytes()].concat().into();
+                    call.metadata.insert("changed", name);
+                }
+                _ => {}
+            }
+            let mut result = next.run(call).await;
+            self.log.lock().unwrap().push(format!("-{name}{}", if result.is_ok() { "" } else { "!" }));
+            if let Ok(reply) = &mut result {
+                reply.metadata.insert(name, "passed");
+            }
+            result
+        })
+    }
+}
+
+#[test]
+fn both_chains_run_in_order_around_the_call() {
+    for over in Over::ALL {
+        run(async {
+            let way = over.way();
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let named = |name| Named { name, log: log.clone() };
+            let server = way
+                .server()
+                .with_probe(&Probe::new())
+                .raw("T", "Changed", |ctx: rpcx::Context, payload: Bytes| async move {
+                    let changed = ctx.metadata().get("changed").unwrap_or("nothing").to_owned();
+                    Ok([&payload[..], b"/", changed.as_bytes()].concat().into())
+                })
+                .interceptor(named("s1"))
+                .interceptor(named("s2"))
+                .start()
+                .await
+                .unwrap();
+            let client = way.client(url(&server)).interceptor(named("c1")).interceptor(named("c2")).build().unwrap();
+            let service = raw(&client);
+            let logged = || std::mem::take(&mut *log.lock().unwrap()).join(" ");
+
+            let answer = service.call_with::<_, Bytes>("Echo", &b"x"[..], &CallOptions::new()).await.unwrap();
+            assert_eq!(answer.value, &b"x"[..]);
+            for name in ["c1", "c2", "s1", "s2"] {
+                assert_eq!(answer.metadata.get(name), Some("passed"), "{name}");
+            }
+            assert_eq!(logged(), "+c1 +c2 +s1 +s2 -s2 -s1 -c2 -c1");
+
+            let asked = |name: &str, what: &str| CallOptions::new().metadata(name, what);
+            let answer = service.call_with::<_, Bytes>("Echo", &b"x"[..], &asked("c2", "answer")).await.unwrap();
+            assert_eq!((answer.value, logged().as_str()), (Bytes::from_static(b"short"), "+c1 +c2 -c1"));
+            let answer = service.call_with::<_, Bytes>("Echo", &b"x"[..], &asked("s1", "answer")).await.unwrap();
+            assert_eq!((answer.value, logged().as_str()), (Bytes::from_static(b"short"), "+c1 +c2 +s1 -c2 -c1"));
+
+            let refused = service.call_with::<_, Bytes>("Echo", &b"x"[..], &asked("c2", "refuse").retries(0)).await;
+            assert_eq!(assert_failed(refused, Reason::OverloadRate, Delivery::NotSent).message(), "c2 refuses");
+            assert_eq!(logged(), "+c1 +c2 -c1!");
+            let refused = service.call_with::<_, Bytes>("Echo", &b"x"[..], &asked("s2", "refuse").retries(0)).await;
+            let error = assert_failed(refused, Reason::OverloadServer, Delivery::Answered);
+            assert_eq!(error.message(), "s2 refuses");
+            assert_eq!(logged(), "+c1 +c2 +s1 +s2 -s1! -c2! -c1!");
+
+            for name in ["c1", "s2"] {
+                let answer = service.call_with::<_, Bytes>("Changed", &b"x"[..], &asked(name, "change")).await.unwrap();
+                assert_eq!(answer.value, format!("x{name}/{name}"), "{over:?}");
+            }
+            logged();
+            // A handler's error and an unknown method pass the client's chain; the server's begins at the handler.
+            assert_failed(call(&service, "Nil", b"").await, Reason::ServiceUnknownMethod, Delivery::Answered);
+            assert_eq!(logged(), "+c1 +c2 -c2! -c1!");
+            service.oneway("Echo", &b"x"[..], &CallOptions::new()).await.unwrap();
+            assert_eq!(call(&service, "Echo", b"y").await.unwrap(), &b"y"[..]);
+            assert_eq!(server.connections().len(), 1);
+        });
+    }
+}
+
+/// Panics.
+struct Broken;
+
+impl Interceptor for Broken {
+    fn intercept<'a>(&'a self, _call: &'a mut Call, _next: Next<'a>) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async { panic!("broken interceptor") })
+    }
+}
+
+#[test]
+fn an_interceptor_that_panics_costs_its_call_only() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way.server().with_probe(&Probe::new()).interceptor(Broken).start().await.unwrap();
+        let client = way.client(url(&server)).build().unwrap();
+        let service = raw(&client);
+        for _ in 0..2 {
+            let error = assert_failed(call(&service, "Echo", b"").await, Reason::ServiceError, Delivery::Answered);
+            assert!(error.message().contains("broken interceptor"), "{error}");
+        }
+        assert_eq!(server.connections().len(), 1);
+    });
+}

@@ -1,0 +1,20 @@
+//! The engine as its users and its peers see it: real clients and servers in one process, over TCP, TLS and in-memory pipes,
+//! and hand-written peers that send what ours never would.
+
+mod auth;
+mod calls;
+mod cancellation;
+mod concurrency;
+mod deadlines;
+mod ends;
+mod forms;
+mod hello;
+mod interceptors;
+mod malformed;
+mod overload;
+mod peer;
+mod placement;
+mod pushes;
+mod shutdown;
+mod silence;
+mod support;

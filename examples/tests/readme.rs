@@ -1,0 +1,104 @@
+//! The README's quickstart is the text of two programs that run, and works in an empty crate.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The line of a quickstart program behind which the README's text begins.
+const MARKER: &str = "// README: the text from here on.\n\n";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the examples are in the workspace").to_owned()
+}
+
+/// The contents of the README's code blocks in this language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let begin = format!("```{language}\n");
+    readme.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// Ends a server with its test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the quickstart's server. Its port is fixed: while another program has it, this waits.
+fn start(program: &Path) -> (Server, BufReader<ChildStdout>) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut child = Command::new(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        if line.starts_with("listening on ") {
+            return (Server(child), lines);
+        }
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("8972") && Instant::now() < deadline, "the server did not start: {error}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn check(server: &Path, client: &Path) {
+    let (server, mut lines) = start(server);
+    let output = Command::new(client).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(text, "6 x 7 = 42\n");
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert!(line.starts_with("6 x 7 for 127.0.0.1:"), "{line}");
+    drop(server);
+}
+
+#[test]
+fn the_quickstart_is_that_of_the_readme() {
+    let shown = blocks("rust");
+    let programs = ["server", "client"].map(|name| {
+        let path = root().join(format!("examples/quickstart/{name}.rs"));
+        let text = std::fs::read_to_string(path).unwrap();
+        text.split_once(MARKER).expect("the marker is there").1.to_owned()
+    });
+    assert_eq!(shown, programs);
+}
+
+#[test]
+fn the_quickstart_runs() {
+    check(env!("CARGO_BIN_EXE_quickstart-server").as_ref(), env!("CARGO_BIN_EXE_quickstart-client").as_ref());
+}
+
+/// Long: builds everything once more, as a new user does.
+#[test]
+#[ignore = "builds the library anew"]
+fn the_quickstart_works_in_an_empty_crate() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hello-rpcx");
+    std::fs::create_dir_all(folder.join("src/bin")).unwrap();
+    let [manifest] = <[String; 1]>::try_from(blocks("toml")).expect("the README has one manifest");
+    let core = root().join("core");
+    let found = manifest.replace("../librpcx/core", core.to_str().unwrap());
+    assert_ne!(found, manifest, "the README's path to the library has changed");
+    // Of a workspace of its own: this folder lies in another.
+    std::fs::write(folder.join("Cargo.toml"), found + "\n[workspace]\n").unwrap();
+    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    for (name, text) in ["server", "client"].iter().zip(blocks("rust")) {
+        std::fs::write(folder.join(format!("src/bin/{name}.rs")), text).unwrap();
+    }
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--target-dir", "target"])
+        .current_dir(&folder)
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert_eq!(String::from_utf8_lossy(&built.stderr), "", "a new user sees no warning");
+    check(&folder.join("target/debug/server"), &folder.join("target/debug/client"));
+}

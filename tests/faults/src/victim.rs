@@ -1,0 +1,41 @@
+//! The server process that the tests kill, stop and flood. It prints its address and runs until its standard input ends.
+
+use bytes::Bytes;
+use rpcx::{Context, Server};
+use std::io::Read;
+use std::time::Duration;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> rpcx::Result<()> {
+    let mut server = Server::builder()
+        .raw("T", "Echo", |_: Context, payload: Bytes| async move { Ok(payload) })
+        .raw("T", "Hold", |ctx: Context, _: Bytes| async move {
+            ctx.cancelled().await;
+            Ok(Bytes::new())
+        })
+        .raw("T", "Sleep", |_: Context, millis: Bytes| async move {
+            let millis = millis.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            Ok(millis.to_be_bytes().to_vec().into())
+        })
+        .raw("T", "Many", |_: Context, size: Bytes| async move {
+            let size = size.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            Ok(vec![7; size].into())
+        });
+    let mut bind = "tcp@127.0.0.1:0".to_owned();
+    for argument in std::env::args().skip(1) {
+        match argument.split_once('=') {
+            Some(("bind", address)) => bind = address.to_owned(),
+            Some((name, value)) => server = server.option(name, value),
+            None => server = server.option(&argument, ""),
+        }
+    }
+    let server = server.bind(bind).start().await?;
+    println!("{}", server.addresses()[0]);
+    // The end of the process that began this one is the end of this one.
+    let input = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    // However reading fails, nobody is there any more.
+    let _ = input.await;
+    server.close();
+    Ok(())
+}
