@@ -176,6 +176,7 @@ pub struct AnyBytes;
 
 impl CodecSet for AnyBytes {
     const DEFAULT: SerializeType = SerializeType::RAW;
+    const EMPTY_IS_ZERO: bool = false;
 
     fn supports(_serialize: SerializeType) -> bool {
         true
@@ -402,7 +403,8 @@ fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Resu
 
 #[inline]
 fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
-    let payload = if payload.is_empty() { Bytes::from_static(zero_value(serialize)) } else { payload };
+    let payload =
+        if payload.is_empty() && C::EMPTY_IS_ZERO { Bytes::from_static(zero_value(serialize)) } else { payload };
     match C::decode(serialize, &payload) {
         Ok(value) => Ok(value),
         Err(error) => Err(Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))

@@ -296,3 +296,23 @@ fn what_keeps_a_call_from_leaving_is_not_sent() {
         assert_eq!(Server::builder().start().await.unwrap_err().kind(), ErrorKind::Config);
     });
 }
+
+/// An empty reply is the zero value of a type, and nothing else than empty for whoever asked for the bytes.
+#[test]
+fn an_empty_reply_is_a_zero_value_or_no_bytes() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way.server().raw("T", "Echo", echo).raw("T", "Empty", |_: Context, _| async { Ok(Bytes::new()) });
+        let server = server.start().await.unwrap();
+        let client = way.client(url(&server)).build().unwrap();
+        let service = client.service("T").unwrap();
+        for serialize in [SerializeType::MSGPACK, SerializeType::JSON] {
+            let options = CallOptions::new().serialize_type(serialize);
+            let number = service.call_with::<_, i64>("Empty", &1, &options).await.unwrap();
+            assert_eq!(number.value, 0, "{serialize}");
+            let bytes = service.codecs::<rpcx::client::AnyBytes>();
+            let echoed = bytes.call_with::<[u8], Bytes>("Echo", b"", &options).await.unwrap();
+            assert_eq!(echoed.value, &b""[..], "{serialize}");
+        }
+    });
+}
