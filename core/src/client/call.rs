@@ -221,10 +221,7 @@ impl Target<'_> {
                     }
                 }
             }
-            Ok(Begun::Later { frame }) => {
-                buffers::put_scratch(frame);
-                Box::pin(self.after_waiting(plan, payload)).await
-            }
+            Ok(Begun::Later { selected, frame }) => Box::pin(self.after_waiting(plan, payload, selected, frame)).await,
             Err(error) => Err(error.with_attempts(1)),
         };
         match &result {
@@ -245,25 +242,40 @@ impl Target<'_> {
             }
         };
         if plan.fail_mode() == FailMode::Failbackup {
-            return Ok(Begun::Later { frame });
+            return Ok(Begun::Later { selected: None, frame });
         }
         let table = self.routes.current(self.client);
         if table.endpoints().is_empty() {
-            return Ok(Begun::Later { frame });
+            return Ok(Begun::Later { selected: None, frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
         self.compress(&mut frame, start, plan)?;
         match selected.endpoint.ready() {
             Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
-            None => Ok(Begun::Later { frame }),
+            None => Ok(Begun::Later { selected: Some(selected), frame }),
         }
     }
 
-    async fn after_waiting(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
-        if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
-            return self.with_backup(plan, payload).await;
-        }
-        match self.attempt(plan, payload, &[], None, 1, plan.now).await {
+    /// The first attempt has to wait for a connection: to the server that was selected, if one was. Selecting again would
+    /// take two turns for one call.
+    async fn after_waiting(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        selected: Option<Selected<'_>>,
+        frame: Vec<u8>,
+    ) -> Result<Answer> {
+        let first = match selected {
+            Some(selected) => self.exchange(plan, selected, frame, 1, plan.now).await,
+            None => {
+                buffers::put_scratch(frame);
+                if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
+                    return self.with_backup(plan, payload).await;
+                }
+                self.attempt(plan, payload, &[], None, 1, plan.now).await
+            }
+        };
+        match first {
             Ok(answer) => Ok(answer),
             Err(error) if self.may_retry(plan, &error, 1) => self.retry(plan, payload, error).await,
             Err(error) => Err(error.with_attempts(1)),
@@ -445,8 +457,9 @@ enum Begun<'a> {
         caller: Arc<Caller>,
         frame: Vec<u8>,
     },
-    /// Something has to be waited for first.
+    /// Something has to be waited for first: for a connection to the server that was selected, else for the selection.
     Later {
+        selected: Option<Selected<'a>>,
         frame: Vec<u8>,
     },
 }
