@@ -107,7 +107,8 @@ async fn run(
         End::Answered(answer) => {
             if let Some(deadline) = call.deadline {
                 let hold = (deadline + LATE_ANSWER).saturating_duration_since(Instant::now());
-                if cancelled && hold <= LATE_ANSWER && hold > Duration::ZERO {
+                // The handler may have noticed the deadline before our own clock cancelled it.
+                if hold <= LATE_ANSWER && hold > Duration::ZERO {
                     tokio::time::sleep(hold).await;
                 }
             }

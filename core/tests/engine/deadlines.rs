@@ -191,6 +191,34 @@ async fn trace(ctx: Context, _: Bytes) -> rpcx::Result<Bytes> {
     Ok(format!("traceparent={} private={}", get("traceparent"), get("private")).into())
 }
 
+/// A handler that notices the deadline by itself, as a nested call does, may answer before the server's own clock has
+/// cancelled it. The caller must hear of its deadline all the same, not what the handler makes of it.
+#[test]
+fn an_answer_after_the_deadline_is_held_back_even_before_the_cancellation() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way
+            .server()
+            .raw("T", "Watch", |ctx: Context, _: Bytes| async move {
+                while ctx.remaining().is_some_and(|left| !left.is_zero()) {
+                    tokio::task::yield_now().await;
+                }
+                Err("the handler's own text".into())
+            })
+            .start()
+            .await
+            .unwrap();
+        let mut peer = Peer::dial(&way, &url(&server)).await;
+        for seq in 0..5 {
+            let began = Instant::now();
+            peer.send(&request(seq, "Watch", b"", &[("__ServerTimeout", "20")])).await;
+            assert_eq!(peer.frame().await.unwrap().header().seq, seq);
+            let took = began.elapsed();
+            assert!(took >= ms(20 + 100), "{took:?}");
+        }
+    });
+}
+
 #[test]
 fn a_deadline_holds_for_a_dial_that_does_not_end() {
     run(async {

@@ -109,10 +109,14 @@ fn a_server_stops_reading_a_client_that_does_not_read() {
             }
             assert!((2..1000).contains(&sent), "{over:?}: {sent} requests were taken");
             assert!(call(&raw(&other), "Echo", b"").await.is_ok(), "others are served");
-            for seq in 0..sent {
+            // In any order: on a busy machine a handler may seem slow and go on beside the reading.
+            let mut answered = std::collections::BTreeSet::new();
+            for _ in 0..sent {
                 let answer = peer.frame().await.unwrap();
-                assert_eq!((answer.header().seq, answer.payload().len()), (seq, payload.len()), "{over:?}");
+                assert_eq!(answer.payload().len(), payload.len(), "{over:?}");
+                answered.insert(answer.header().seq);
             }
+            assert!(answered.into_iter().eq(0..sent), "{over:?}");
         });
     }
 }

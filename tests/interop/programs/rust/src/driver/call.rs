@@ -91,7 +91,7 @@ impl CallCommand {
             Some(payload) => payload,
         };
         let options = std::mem::take(&mut self.options).serialize_type(codec);
-        methods::prepare(service, &self, payload, options)
+        methods::prepare(service, &self, codec, payload, options)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::messages::*;
 use bytes::Bytes;
 use rpcx::Result;
 use rpcx::client::{AnyBytes, CallOptions, Service};
-use rpcx::codec::{Decode, Encode, Serde, Value};
+use rpcx::codec::{CodecSet, Decode, Encode, Serde, Value};
+use rpcx::protocol::SerializeType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,11 +17,14 @@ use serde::de::DeserializeOwned;
 pub(super) fn prepare(
     service: Service,
     call: &CallCommand,
+    codec: SerializeType,
     payload: Payload,
     options: CallOptions,
 ) -> Result<Box<dyn Prepared>> {
     let method = call.method.as_str();
-    let known = if call.typed { call.service.as_str() } else { "" };
+    // Formats that need a type have it in any case.
+    let typed = call.typed || !Serde::supports(codec);
+    let known = if typed { call.service.as_str() } else { "" };
     let call = Call { service, method, payload, options, reply: call.reply };
     match (known, method) {
         ("Arith", "Mul" | "Add" | "Div") | ("Alias", "Times") => call.typed::<arith::Codecs, ArithArgs, ArithReply>(),

@@ -103,7 +103,7 @@ fn services(builder: ServerBuilder, tally: &Arc<Tally>) -> ServerBuilder {
             let raw = raw.clone();
             async move { raw.run(&ctx, async { Ok(payload) }).await }
         })
-        .service(test::TestServer(test::Bench::new(tally.clone())))
+        .service(test::TestServer(test::TestService::new(tally.clone())))
         .method("Test", test_size::method(tally.clone()))
         .function("Fn", "Greet", move |ctx: Context, name: String| {
             let greet = greet.clone();

@@ -7,7 +7,7 @@ use crate::messages::{
 };
 use rpcx::client::{CallOptions, Client};
 use rpcx::protocol::metadata::Metadata;
-use rpcx::{Context, Error};
+use rpcx::{Context, Error, ErrorKind};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,15 +30,15 @@ pub(super) trait Test {
     async fn close(&self, ctx: &Context, args: Nothing) -> rpcx::Result<()>;
 }
 
-pub(super) struct Bench {
+pub(super) struct TestService {
     tally: Arc<Tally>,
     /// For nested calls, by address.
     clients: Mutex<HashMap<String, Client>>,
 }
 
-impl Bench {
-    pub(super) fn new(tally: Arc<Tally>) -> Bench {
-        Bench { tally, clients: Mutex::default() }
+impl TestService {
+    pub(super) fn new(tally: Arc<Tally>) -> TestService {
+        TestService { tally, clients: Mutex::default() }
     }
 
     fn client(&self, address: &str) -> rpcx::Result<Client> {
@@ -71,7 +71,7 @@ impl Bench {
     }
 }
 
-impl Test for Bench {
+impl Test for TestService {
     async fn sleep(&self, ctx: &Context, args: SleepArgs) -> rpcx::Result<SleepReply> {
         self.sleep(ctx, millis(args.ms), || Ok(SleepReply { slept: args.ms })).await
     }
@@ -136,7 +136,14 @@ impl Test for Bench {
         let push = async {
             for n in 0..args.count {
                 let metadata = Metadata::from_iter([("n", n.to_string())]);
-                ctx.push("Test", "Pushed", &metadata, format!("{}-{n}", args.text).as_bytes())?;
+                let text = format!("{}-{n}", args.text);
+                while let Err(error) = ctx.push("Test", "Pushed", &metadata, text.as_bytes()) {
+                    if error.kind() != ErrorKind::Limit {
+                        return Err(error);
+                    }
+                    // So many wait that the connection takes no more for now.
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
             }
             Ok(Nothing {})
         };
