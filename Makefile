@@ -21,8 +21,8 @@ test: ## everything that fits into half an hour on two cores
 test-deep: ## what takes longer: policy, fuzzing, sanitizers, the grid again and again, soak; writes docs/reports/deep.md
 	tests/stages/run deep
 
-bench: ## measure beside the floor and the competitors
-	bench/run
+bench: ## measure beside the floor and the competitors; writes docs/bench (25 minutes on a quiet machine)
+	bench/run --idle --check --write docs/bench
 
 lint: ## formatting, lints and types of every language
 	tests/stages/run lint
