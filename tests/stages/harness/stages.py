@@ -5,8 +5,11 @@ from __future__ import annotations
 from .stage import ROOT, Stage
 
 _RUN = "tests/stages/run"
-_PYTHON = ("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run")
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
+_PYTHON = (
+    *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run"),
+    *("bench/driver", "bench/run", "bench/idle"),
+)
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go")
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
 
@@ -23,6 +26,8 @@ LINT = (
             ("ruff", "check", *_PYTHON),
             ("sh", "-c", "cd tests/interop && mypy --strict --no-error-summary runner selftest run"),
             ("sh", "-c", "cd tests/stages && mypy --strict --no-error-summary harness run"),
+            ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver run"),
+            ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver idle"),
         ),
     ),
     Stage(
