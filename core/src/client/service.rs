@@ -176,6 +176,7 @@ pub struct AnyBytes;
 
 impl CodecSet for AnyBytes {
     const DEFAULT: SerializeType = SerializeType::RAW;
+    const EMPTY_IS_ZERO: bool = false;
 
     fn supports(_serialize: SerializeType) -> bool {
         true
@@ -402,12 +403,9 @@ fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Resu
 
 #[inline]
 fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
-    let decoded = match C::decode(serialize, &payload) {
-        // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
-        Err(_) if payload.is_empty() => C::decode(serialize, &Bytes::from_static(zero_value(serialize))),
-        decoded => decoded,
-    };
-    match decoded {
+    let payload =
+        if payload.is_empty() && C::EMPTY_IS_ZERO { Bytes::from_static(zero_value(serialize)) } else { payload };
+    match C::decode(serialize, &payload) {
         Ok(value) => Ok(value),
         Err(error) => Err(Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
             .with_delivery(Delivery::Answered)),

@@ -107,6 +107,10 @@ pub trait CodecSet: Send + Sync + 'static {
     /// The format that requests use when nothing else was chosen.
     const DEFAULT: SerializeType;
 
+    /// Whether a client takes an empty reply for the zero value of its type, as Go's does. Sets that hand bytes on as they
+    /// are say no.
+    const EMPTY_IS_ZERO: bool = true;
+
     /// Whether the set has this format.
     fn supports(serialize: SerializeType) -> bool;
 }

@@ -9,8 +9,8 @@ use rpcx::error::{Delivery, Error, ErrorKind, Reason, Result};
 use rpcx::protocol::{CompressType, Compressors, Head, Header, SerializeType, encode};
 use rpcx_faults::{Fault, Held, Proxy, Victim, held};
 use std::future::Future;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -76,11 +76,24 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut(
 /// Begins this many calls that wait and returns how they and their time ended.
 async fn waiting(service: &Service<Raw>, count: usize) -> Vec<tokio::task::JoinHandle<(Result<Bytes>, Instant)>> {
     assert!(call(service, "Echo", b"first").await.is_ok());
+    let polled = Arc::new(AtomicUsize::new(0));
     let begun = (0..count).map(|_| {
-        let service = service.clone();
-        tokio::spawn(async move { (call(&service, "Hold", b"").await, Instant::now()) })
+        let (service, polled) = (service.clone(), polled.clone());
+        tokio::spawn(async move {
+            let mut call = std::pin::pin!(call(&service, "Hold", b""));
+            let mut first = true;
+            let result = std::future::poll_fn(|cx| {
+                let result = call.as_mut().poll(cx);
+                if std::mem::take(&mut first) {
+                    polled.fetch_add(1, Ordering::SeqCst);
+                }
+                result
+            });
+            (result.await, Instant::now())
+        })
     });
     let begun = begun.collect();
+    eventually("every call has begun", || async { polled.load(Ordering::SeqCst) == count }).await;
     // Behind them on the same connection: they have left.
     assert!(call(service, "Echo", b"behind").await.is_ok());
     begun

@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// What a reply's payload is shown as.
 pub(super) trait Show: Send + Sync + 'static {
+    /// As of the codec set: whether an empty reply is shown as the zero value of its type.
+    const EMPTY_IS_ZERO: bool = false;
+
     fn show(serialize: SerializeType, payload: &Bytes) -> Result<Value, CodecError>;
 }
 
@@ -22,6 +25,8 @@ pub(super) trait Show: Send + Sync + 'static {
 pub(super) struct AsValue<C, R>(PhantomData<fn() -> (C, R)>);
 
 impl<C: Decode<R>, R: Serialize + 'static> Show for AsValue<C, R> {
+    const EMPTY_IS_ZERO: bool = true;
+
     fn show(serialize: SerializeType, payload: &Bytes) -> Result<Value, CodecError> {
         if !C::supports(serialize) {
             return AsHex::show(serialize, payload);
@@ -53,6 +58,7 @@ pub(super) struct Form<A, S>(PhantomData<fn() -> (A, S)>);
 
 impl<A: CodecSet, S: Show> CodecSet for Form<A, S> {
     const DEFAULT: SerializeType = A::DEFAULT;
+    const EMPTY_IS_ZERO: bool = S::EMPTY_IS_ZERO;
 
     fn supports(serialize: SerializeType) -> bool {
         A::supports(serialize)
