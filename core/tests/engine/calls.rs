@@ -3,8 +3,8 @@
 use crate::peer::{Peer, RawServer, error_text, frame};
 use crate::support::{Over, Probe, WithProbe, assert_failed, call, echo, pair, raw, run, url};
 use bytes::Bytes;
-use rpcx::client::{AnyBytes, CallOptions};
-use rpcx::codec::{CodecError, CodecSet, Decode, Encode, Serde};
+use rpcx::client::CallOptions;
+use rpcx::codec::Serde;
 use rpcx::error::{Delivery, Error, ErrorKind, Reason};
 use rpcx::protocol::{CompressType, Header, SerializeType};
 use rpcx::server::Method;
@@ -30,49 +30,6 @@ fn typed_and_raw_calls_work_over_every_transport() {
             assert_eq!((sum.value, sum.attempts, &*sum.server), (1, 1, url(&server).as_str()), "{over:?}");
             assert_eq!(call(&raw(&client), "Echo", b"bytes").await.unwrap(), &b"bytes"[..], "{over:?}");
         });
-    }
-}
-
-/// A typed reply without a payload is its zero value, as in Go; whoever asks for the bytes gets none.
-#[test]
-fn an_empty_reply_is_the_zero_value_unless_bytes_are_wanted() {
-    run(async {
-        let (_server, client) = pair(&Over::Tcp.way(), &Probe::new()).await;
-        let service = client.service("T").unwrap().codecs::<AnyBytes>();
-        for serialize in [SerializeType::JSON, SerializeType::MSGPACK, SerializeType::PROTOBUF] {
-            let options = CallOptions::new().serialize_type(serialize);
-            let reply = service.call_with::<_, Bytes>("Echo", &Bytes::new(), &options).await.unwrap();
-            assert_eq!(reply.value, Bytes::new(), "{serialize}");
-            let typed = service.codecs::<BytesIn>();
-            if serialize != SerializeType::PROTOBUF {
-                let reply = typed.call_with::<_, i64>("Echo", &Bytes::new(), &options).await.unwrap();
-                assert_eq!(reply.value, 0, "{serialize}");
-            }
-        }
-    });
-}
-
-/// Arguments as they are, replies by serde.
-struct BytesIn;
-
-impl CodecSet for BytesIn {
-    const DEFAULT: SerializeType = SerializeType::JSON;
-
-    fn supports(serialize: SerializeType) -> bool {
-        Serde::supports(serialize)
-    }
-}
-
-impl Encode<Bytes> for BytesIn {
-    fn encode(_: SerializeType, value: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        out.extend_from_slice(value);
-        Ok(())
-    }
-}
-
-impl Decode<i64> for BytesIn {
-    fn decode(serialize: SerializeType, payload: &Bytes) -> Result<i64, CodecError> {
-        Serde::decode(serialize, payload)
     }
 }
 
