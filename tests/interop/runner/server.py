@@ -28,6 +28,8 @@ class Server:
         listen = spec.listen or (
             (f"unix@{folder}/{number}.sock",) if spec.transport.startswith("unix") else ("tcp@127.0.0.1:0",)
         )
+        # Servers of several pairs run side by side: each has paths of its own.
+        listen = tuple(address.replace("%N", str(number)) for address in listen)
         command = [str(program), "--listen", *listen, *spec.args]
         if "tls" in spec.transport:
             command += ["--tls-cert", str(certificates.cert), "--tls-key", str(certificates.key)]
