@@ -63,7 +63,8 @@ def build(entries: list[Entry]) -> None:
     commands = {
         "workspace": (ROOT, ["cargo", "build", *target, "--bin", "bench-server", "--bin", "bench-client"]),
         "peers": (BENCH / "peers", ["cargo", "build", *target, "--locked"]),
-        "go": (BENCH / "go", [os.environ.get("GO", "go"), "build", "-o", "bin/", "./rpcx", "./grpc"]),
+        "go": (BENCH / "go", [os.environ.get("GO", "go"), "build", "-o", "bin/", "./grpc"]),
+        "rpcx-go": (ROOT / "tests/interop/programs/go", ["./build.sh"]),
     }
     wanted = {b for e in entries for b in e.build}
     for name, (folder, command) in commands.items():
