@@ -1,6 +1,8 @@
 //! Targets over the texts that users, registries and other processes write: addresses, servers and their metadata,
 //! discoveries, times, option values.
 
+use std::sync::LazyLock;
+
 use rpcx::codec::Timestamp;
 use rpcx::config::{ClientOptions, OptionRow, ServerOptions};
 use rpcx::discovery::{Node, NodeMetadata, Schemes, visible};
@@ -86,18 +88,23 @@ fn time(text: &str) {
 }
 
 fn options(chosen: usize, text: &str) {
-    let name = |rows: Vec<OptionRow>| rows[chosen % rows.len()].name;
+    fn names(rows: Vec<OptionRow>) -> Vec<&'static str> {
+        rows.iter().map(|row| row.name).collect()
+    }
+    static CLIENT: LazyLock<Vec<&str>> = LazyLock::new(|| names(ClientOptions::rows()));
+    static SERVER: LazyLock<Vec<&str>> = LazyLock::new(|| names(ServerOptions::rows()));
+    let (for_client, for_server) = (CLIENT[chosen % CLIENT.len()], SERVER[chosen % SERVER.len()]);
     let mut client = ClientOptions::default();
-    set(name(ClientOptions::rows()), text, &mut |name, text| {
+    set(for_client, text, &mut |name, text| {
         client.set(name, text).is_ok().then(|| client.get(name).expect("a known name"))
     });
     let mut server = ServerOptions::default();
-    set(name(ServerOptions::rows()), text, &mut |name, text| {
+    set(for_server, text, &mut |name, text| {
         server.set(name, text).is_ok().then(|| server.get(name).expect("a known name"))
     });
     // Values that go together or not; either way the check says so.
     let _ = (client.validate(), server.validate());
-    for text in [text, &format!("{{{:?}:{text}}}", name(ClientOptions::rows()))] {
+    for text in [text, &format!("{{{for_client:?}:{text}}}")] {
         let _ = serde_json::from_str::<ClientOptions>(text);
         let _ = serde_json::from_str::<ServerOptions>(text);
     }
