@@ -77,7 +77,7 @@ def write_deep(outcomes: list[Outcome], path: Path) -> None:
 
 
 def _versions() -> list[str]:
-    commands = (("rustc", "--version"), ("go", "version"), ("cargo-deny", "--version"), ("uname", "-sr"))
+    commands = (("rustc", "--version"), ("go", "version"), ("cargo-deny", "--version"), ("uname", "-sm"))
     return [*(_output(*command) for command in commands), f"Python {platform.python_version()}"]
 
 
