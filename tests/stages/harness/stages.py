@@ -15,7 +15,6 @@ _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
 _SANITIZED = ("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples")
-_FAULTS = ("cargo", "test", "--locked", "--release", "-p", "rpcx-faults", "--test", "faults")
 # Optimized as released, but for what makes linking each test program slow.
 _OPTIMIZED = {
     "CARGO_PROFILE_RELEASE_LTO": "off",
@@ -107,14 +106,14 @@ def deep(lengths: float) -> tuple[Stage, ...]:
         ),
         Stage(
             "soak",
-            ((*_FAULTS, "--", "--ignored", "--nocapture"),),
+            (("cargo", "test", *_CARGO, "--release", "--test", "faults", "--", "--ignored", "--nocapture"),),
             environment={**_OPTIMIZED, "RPCX_SOAK": seconds(180)},
             minutes=10 + 5 * lengths,
             about="faults in any order on connections under load",
         ),
         Stage(
             "empty crate",
-            (("cargo", "test", "--locked", "-p", "rpcx-examples", "--test", "readme", "--", "--ignored"),),
+            (("cargo", "test", *_CARGO, "--test", "readme", "--", "--ignored"),),
             about="the README's quickstart, built as a new user does",
         ),
         PROGRAMS,
