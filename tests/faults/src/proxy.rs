@@ -16,7 +16,8 @@ pub enum Fault {
     Delay(Duration),
     /// Nothing is read any more: both sides run into full buffers.
     Stall,
-    /// Everything is read and nothing arrives: to each side the other one is there and silent.
+    /// Everything is read and nothing arrives: to each side the other one is there and silent. A connection that lost
+    /// bytes so stays silent when the fault passes, since no network delivers a stream with a hole.
     HalfOpen,
     /// The connection is reset on both sides.
     Reset,
@@ -99,6 +100,7 @@ async fn serve(client: TcpStream, target: String, faults: watch::Receiver<Fault>
 async fn pump(from: &TcpStream, to: &TcpStream, mut faults: watch::Receiver<Fault>, answers: bool) {
     let mut buffer = vec![0; 16 * 1024];
     let mut left = None;
+    let mut lost = false;
     loop {
         let fault = *faults.borrow_and_update();
         if fault == Fault::Stall {
@@ -125,9 +127,12 @@ async fn pump(from: &TcpStream, to: &TcpStream, mut faults: watch::Receiver<Faul
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
             Err(_) => return,
         };
+        lost |= fault == Fault::HalfOpen;
+        if lost {
+            continue;
+        }
         let mut send = &buffer[..count];
         match fault {
-            Fault::HalfOpen => continue,
             Fault::Delay(delay) => tokio::time::sleep(delay).await,
             Fault::Throttle(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             Fault::CutAfter(bytes) if answers => {

@@ -101,7 +101,7 @@ def deep(lengths: float) -> tuple[Stage, ...]:
             "release",
             (("cargo", "test", *_CARGO, *_BUT_MESSAGES, "--release", "--no-fail-fast", "--lib", "--tests"),),
             environment=_OPTIMIZED,
-            minutes=30,
+            minutes=45,
             about="the tests as optimized code, without overflow checks and debug assertions",
         ),
         Stage(
