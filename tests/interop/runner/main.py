@@ -75,7 +75,8 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
         parser.add_argument(f"--{role}", type=_names, default=["rust", "go"], metavar="LANGUAGE,…", help=text)
     parser.add_argument("--cases", action="append", default=[], metavar="GLOB,…", help="only cases with such names")
     parser.add_argument("--deep", action="store_true", help="run the long cases too")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at a time (the cores)")
+    jobs = 2 * (os.cpu_count() or 1)  # a case waits more than it works
+    parser.add_argument("--jobs", type=int, default=jobs, help=f"cases at a time ({jobs}: two for each core)")
     parser.add_argument("--programs", type=Path, default=_HERE / "programs", help="where the programs are")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and end")
     parser.add_argument("--verbose", action="store_true", help="print every result when it is known")

@@ -68,7 +68,7 @@ DEEP = (
         minutes=60,
     ),
     PROGRAMS,
-    Stage("interop, five times", (("tests/interop/run",),) * 5, minutes=60),
+    Stage("interop, five times", (("tests/interop/run", "--deep"),) * 5, minutes=60),
     Stage(
         "soak",
         (("cargo", "test", *_CARGO, "--release", "--no-fail-fast", "--", "--ignored"),),

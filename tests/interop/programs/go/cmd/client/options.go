@@ -139,6 +139,8 @@ func (s *settings) set(name string, value any) *failure {
 		s.option.Sticky, err = boolean(text)
 	case "group":
 		s.option.Group = text
+	case "time_to_disallow":
+		s.option.TimeToDisallow, err = wire.Duration(text) // which Go takes and never reads
 	case "heartbeat_interval":
 		s.option.HeartbeatInterval, err = wire.Duration(text)
 		s.option.Heartbeat = s.option.HeartbeatInterval > 0
