@@ -16,6 +16,9 @@ from .server import Server
 from .template import generate, substitute
 
 
+_CONNECT_TIMEOUT = "10s"
+
+
 class Failure(Exception):
     """What differed, with the step that showed it."""
 
@@ -112,6 +115,10 @@ class Scenario:
         return self.driver.send(command, self._deadline)
 
     def _prepare_client(self, command: dict[str, Any]) -> None:
+        options = command.setdefault("options", {})
+        if isinstance(options, dict):
+            # A second is little for a TLS handshake on a machine that runs other cases beside.
+            options.setdefault("connect_timeout", _CONNECT_TIMEOUT)
         if "tls" in self.case.transport and "tls" not in command:
             command["tls"] = {"ca": self.variables["ca"]}
             if self.case.transport == "mtls":
