@@ -15,7 +15,6 @@ from .process import ProgramError
 from .server import Server
 from .template import generate, substitute
 
-
 _CONNECT_TIMEOUT = "10s"
 
 
