@@ -10,7 +10,8 @@ fn faults_in_any_order_leave_nothing_behind() {
     soak(2);
 }
 
-/// The same for as many seconds as `RPCX_SOAK` says; ten minutes without it.
+/// The same for as many seconds as `RPCX_SOAK` says; ten minutes without it. Of the output, test-deep's report has the
+/// lines that begin with `measured`.
 #[test]
 #[ignore = "runs for minutes: make test-deep"]
 fn faults_in_any_order_for_long_leave_nothing_behind() {
@@ -77,10 +78,16 @@ fn soak(seconds: u64) {
             good += ok;
             bad += failed;
         }
-        println!("{good} calls succeeded, {bad} failed");
+        println!("measured: calls: {good} succeeded, {bad} failed in {seconds} s");
         assert!(good > 0);
         recovers(&service).await;
-        comes_down(std::process::id(), before.0, 32 << 10).await;
-        comes_down(server.id(), before.1, 32 << 10).await;
+        for (who, process, before) in [("client", std::process::id(), before.0), ("server", server.id(), before.1)] {
+            comes_down(process, before, 32 << 10).await;
+            let after = held(process).unwrap();
+            println!(
+                "measured: {who}: {} KiB before and {} after, {} descriptors before and {} after",
+                before.memory_kib, after.memory_kib, before.descriptors, after.descriptors
+            );
+        }
     });
 }
