@@ -67,7 +67,7 @@ impl Servers {
 async fn fails(client: ClientBuilder, method: &str, options: &CallOptions) -> Error {
     let service = client.build().unwrap().service("T").unwrap().raw();
     let result: Result<_> = service.call_with::<_, Bytes>(method, &b""[..], options).await;
-    result.err().expect("no server answers well")
+    result.expect_err("no server answers well")
 }
 
 fn with(mode: &str) -> CallOptions {
