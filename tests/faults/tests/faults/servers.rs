@@ -147,6 +147,8 @@ fn a_server_that_flaps_fails_no_idempotent_call() {
             servers[0].kill().unwrap();
             servers[0] = victim(&[&format!("bind={}", servers[0].address())]);
             all_serve(&service, &servers).await;
+            let calls = client.stats().calls;
+            eventually("calls go to it in their turn", || async { client.stats().calls > calls + 100 }).await;
         }
         let ended = load.end().await;
         assert_all_good(&ended, ms(500));
