@@ -10,6 +10,7 @@ use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::limits::Limits;
 
 use super::endpoint::Endpoint;
+use super::health::Health;
 use super::push::PushQueue;
 use super::routes::Routes;
 use crate::config::ClientOptions;
@@ -36,6 +37,7 @@ pub(crate) struct Dialer {
     recorder: Arc<ClientRecorder>,
     pub(super) connections: usize,
     pub(super) time_to_disallow: Duration,
+    pub(super) health: Arc<Health>,
     closed: AtomicBool,
 }
 
@@ -77,6 +79,7 @@ pub(crate) struct ClientCore {
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(super) budget: RetryBudget,
+    pub(super) health: Arc<Health>,
     pub(super) recorder: Arc<ClientRecorder>,
     pub(super) pushes: Arc<PushQueue>,
     routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
@@ -96,6 +99,7 @@ impl ClientCore {
         let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
         let recorder: Arc<ClientRecorder> = Arc::default();
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
+        let health = Arc::new(Health::new(&options));
         let dialer = Dialer {
             transports,
             dial: DialOptions {
@@ -124,6 +128,7 @@ impl ClientCore {
             recorder: recorder.clone(),
             connections: options.connections as usize,
             time_to_disallow: options.time_to_disallow,
+            health: health.clone(),
             closed: AtomicBool::new(false),
         };
         let rules = BudgetRules {
@@ -133,6 +138,7 @@ impl ClientCore {
         };
         ClientCore {
             budget: RetryBudget::new(rules, Instant::now()),
+            health,
             options,
             discovery,
             dialer: Arc::new(dialer),

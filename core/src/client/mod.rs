@@ -15,9 +15,11 @@ mod call;
 mod core;
 mod endpoint;
 mod fan_out;
+mod health;
 mod options;
 mod push;
 mod routes;
+mod selection;
 mod service;
 
 pub use batch::Batch;

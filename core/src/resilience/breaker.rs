@@ -9,6 +9,7 @@
 //! ```
 
 use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -68,7 +69,7 @@ pub enum CallEnd {
 /// Leave to call a server, to be given back with how the call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a breaker waits for the end of every call that it let pass"]
-pub struct Permit(u32);
+pub struct Permit(NonZeroU32);
 
 /// A circuit breaker for one server, shared by all its callers.
 ///
@@ -161,7 +162,8 @@ impl Word {
     }
 
     fn permit(self) -> Permit {
-        Permit(self.generation() as u32)
+        // One more, so that `Option<Permit>` takes no more room.
+        Permit(NonZeroU32::MIN.saturating_add(self.generation() as u32))
     }
 }
 
