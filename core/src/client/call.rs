@@ -385,6 +385,9 @@ impl Target<'_> {
         now: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
+        if attempt > 1 {
+            endpoint.retried();
+        }
         let answer = match endpoint.connect(plan.deadline).await {
             Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
             Err(error) => {

@@ -22,7 +22,7 @@ use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
-use crate::stats::ClientRecorder;
+use crate::stats::{ClientRecorder, EndpointStats};
 use crate::transport::{Address, DialOptions, Transports};
 
 /// Opens connections the way the client's options say.
@@ -198,6 +198,14 @@ impl ClientCore {
             endpoints.values().filter_map(Weak::upgrade).collect()
         };
         endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
+    }
+
+    /// The servers of every service that was used.
+    pub(super) fn endpoint_stats(&self, now: Instant) -> Vec<EndpointStats> {
+        let routes = self.routes.load();
+        let mut stats: Vec<EndpointStats> = routes.values().flat_map(|routes| routes.stats(self, now)).collect();
+        stats.sort_by(|a, b| (&a.service, &a.server).cmp(&(&b.service, &b.server)));
+        stats
     }
 
     /// A retry is within the budget.

@@ -3,7 +3,7 @@
 //! No lock is held while a connection is made. Calls that need the same connection wait for the one dial, each until its own
 //! deadline; the dial goes on when the call that began it is dropped.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
 use crate::shard::{Shard, ShardId};
+use crate::stats::EndpointStats;
 use crate::transport::Address;
 
 type Dialled = Option<Result<Arc<Caller>>>;
@@ -49,6 +50,7 @@ pub(crate) struct Endpoint {
     backoff: Mutex<DialBackoff>,
     /// The last dial failed: `backoff` has something to say.
     dial_failed: AtomicBool,
+    retries: AtomicU64,
     /// With the option `breaker.enabled`.
     pub(super) breaker: Option<Breaker>,
 }
@@ -59,6 +61,7 @@ impl Endpoint {
             parsed: address.parse(),
             breaker: dialer.health.breaker(Instant::now()),
             dial_failed: AtomicBool::new(false),
+            retries: AtomicU64::new(0),
             backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
             address,
             dialer,
@@ -113,6 +116,31 @@ impl Endpoint {
             && breaker.end(permit, how, now).is_some()
         {
             self.dialer.health.changed();
+        }
+    }
+
+    /// An attempt after the first goes to it.
+    pub(super) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is known of it, apart from its calls for one service.
+    pub(super) fn stats(&self, service: &str, now: Instant) -> EndpointStats {
+        let connections = self.connections();
+        let breaker = self.breaker.as_ref();
+        let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.has_usable();
+        EndpointStats {
+            service: service.to_owned(),
+            server: self.address.to_string(),
+            breaker: breaker.map(|breaker| breaker.state(now).as_str()),
+            breaker_opened: breaker.map_or(0, Breaker::opened),
+            ejected: false,
+            ejections: 0,
+            disallowed: undialled && self.allowed_at().is_some_and(|at| at > now),
+            connections: connections.len() as u64,
+            in_flight: connections.iter().map(|caller| caller.in_flight() as u64).sum(),
+            retries: self.retries.load(Ordering::Relaxed),
+            calls: None,
         }
     }
 

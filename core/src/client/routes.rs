@@ -19,7 +19,7 @@ use crate::config::{ClientOptions, SelectMode};
 use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
 use crate::error::{Error, Reason, Result};
 use crate::resilience::{Ejector, Standing, Tally};
-use crate::stats::MethodRecorder;
+use crate::stats::{EndpointCalls, EndpointStats, MethodRecorder};
 
 /// A consistent view: all servers, and those among which the selector chooses.
 pub(crate) struct Table {
@@ -216,6 +216,27 @@ impl Routes {
         {
             self.health.changed();
         }
+    }
+
+    /// What is known of each server.
+    pub(super) fn stats(&self, client: &ClientCore, now: Instant) -> Vec<EndpointStats> {
+        let table = Guard::into_inner(self.current(client, now));
+        let standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        let stats = table.all.servers.iter().enumerate().map(|(index, server)| {
+            let stats = server.endpoint.stats(&self.service, now);
+            let Some(tally) = &server.tally else { return stats };
+            let totals = tally.totals();
+            // Another thread may have brought a newer table since: then the standings are of its servers.
+            let same = |standing: &&Standing| Arc::ptr_eq(standing.tally(), tally);
+            let standing = standings.get(index).filter(same).or_else(|| standings.iter().find(same));
+            EndpointStats {
+                ejected: standing.is_some_and(|standing| standing.ejected_until().is_some_and(|until| until > now)),
+                ejections: standing.map_or(0, Standing::ejections),
+                calls: Some(EndpointCalls::new(totals.good, totals.bad, totals.mean_latency())),
+                ..stats
+            }
+        });
+        stats.collect()
     }
 
     /// Waits for the first answer of a discovery that has none yet.
