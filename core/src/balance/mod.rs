@@ -11,6 +11,7 @@ mod ring;
 mod round_robin;
 mod table;
 mod weighted;
+mod weighted_ping;
 
 pub use closest::{Closest, Position};
 pub use consistent_hash::ConsistentHash;
@@ -18,6 +19,7 @@ pub use least_loaded::LeastLoaded;
 pub use random::{Random, random_bits};
 pub use round_robin::RoundRobin;
 pub use weighted::WeightedRoundRobin;
+pub use weighted_ping::WeightedPing;
 
 use crate::discovery::{Diff, Node, Snapshot};
 use std::sync::Arc;
@@ -47,6 +49,25 @@ pub trait Selector: Send + Sync {
     /// selected node if the selector wants feedback, for calls that were given up too.
     fn feedback(&self, snapshot: &Snapshot, index: usize, outcome: &Outcome) {
         let _ = (snapshot, index, outcome);
+    }
+}
+
+/// A selector that somebody else keeps a hold of.
+impl<S: Selector + ?Sized> Selector for Arc<S> {
+    fn update(&self, snapshot: &Snapshot, change: &Diff) {
+        (**self).update(snapshot, change);
+    }
+
+    fn select(&self, snapshot: &Snapshot, call: &CallInfo<'_>) -> Option<usize> {
+        (**self).select(snapshot, call)
+    }
+
+    fn wants_feedback(&self) -> bool {
+        (**self).wants_feedback()
+    }
+
+    fn feedback(&self, snapshot: &Snapshot, index: usize, outcome: &Outcome) {
+        (**self).feedback(snapshot, index, outcome);
     }
 }
 

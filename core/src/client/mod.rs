@@ -17,6 +17,7 @@ mod endpoint;
 mod fan_out;
 mod health;
 mod options;
+mod pinger;
 mod push;
 mod routes;
 mod selection;

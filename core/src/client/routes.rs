@@ -13,8 +13,9 @@ use rpcx_protocol::keys;
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::health::Health;
+use super::pinger::Pinger;
 use super::selection::Selected;
-use crate::balance::{self, Position, Selector};
+use crate::balance::{self, Position, Selector, WeightedPing};
 use crate::config::{ClientOptions, SelectMode};
 use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
 use crate::error::{Error, Reason, Result};
@@ -68,6 +69,8 @@ pub(crate) struct Routes {
     pub(super) watches_calls: bool,
     pub(super) health: Arc<Health>,
     ejector: Option<Ejector>,
+    /// In select mode `weighted_icmp`.
+    pinger: Option<Pinger>,
     table: ArcSwap<Table>,
     /// For each server of the table, if the ends of calls are watched, how it stands. Locked by who updates the table.
     standings: Mutex<Vec<Standing>>,
@@ -87,7 +90,7 @@ impl Routes {
         check_name("service", service)?;
         let watch = client.discovery.watch(service);
         let now = Instant::now();
-        let selector = selector(&client.options)?;
+        let (selector, pinger) = selector(&client.options, now)?;
         let selector_learns = selector.wants_feedback();
         let routes = Routes {
             service: service.into(),
@@ -96,6 +99,7 @@ impl Routes {
             watches_calls: selector_learns || client.health.watches_calls() || client.options.server_stats,
             health: client.health.clone(),
             ejector: client.health.ejector(now),
+            pinger,
             watch,
             table: ArcSwap::from_pointee(Table::empty(now)),
             standings: Mutex::default(),
@@ -151,6 +155,14 @@ impl Routes {
         self.table.load()
     }
 
+    /// Measures the servers beside the calls, if the select mode goes by that and it is time.
+    #[inline]
+    pub(super) fn measure(&self, table: &Table, now: Instant) {
+        if let Some(pinger) = &self.pinger {
+            pinger.measure(&table.all.servers, now);
+        }
+    }
+
     fn refresh(&self, client: &ClientCore, now: Instant) {
         let known = self.table.load();
         let only_health = known.source.revision() == self.watch.revision();
@@ -191,6 +203,9 @@ impl Routes {
             let mut before: Vec<Option<Standing>> = standings.drain(..).map(Some).collect();
             let carried = diff.origins().map(|origin| origin.and_then(|origin| before[origin].take()));
             *standings = carried.map(Option::unwrap_or_default).collect();
+        }
+        if let Some(pinger) = self.pinger.as_ref().filter(|_| !diff.added.is_empty()) {
+            pinger.hurry();
         }
         let fresh = |index: usize| Server {
             endpoint: client.endpoint(&nodes.nodes()[index].shared_address()),
@@ -338,9 +353,9 @@ impl View {
     }
 }
 
-/// The select mode that the options ask for.
-fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
-    Ok(match options.select_mode {
+/// The select mode that the options ask for, and what measures the servers for it.
+fn selector(options: &ClientOptions, now: Instant) -> Result<(Box<dyn Selector>, Option<Pinger>)> {
+    let selector: Box<dyn Selector> = match options.select_mode {
         SelectMode::Random => Box::new(balance::Random),
         SelectMode::RoundRobin => Box::new(balance::RoundRobin::new()),
         SelectMode::WeightedRoundRobin => Box::new(balance::WeightedRoundRobin::new()),
@@ -356,12 +371,12 @@ fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
             Box::new(balance::Closest::new(Position { latitude, longitude }))
         }
         SelectMode::WeightedIcmp => {
-            return Err(Error::new(
-                Reason::UnsupportedFeature,
-                "select_mode: weighted_icmp is not there yet; least_loaded measures servers by their answers",
-            ));
+            let selector: Arc<WeightedPing> = Arc::default();
+            let pinger = Pinger::new(selector.clone(), options.ping_interval, now);
+            return Ok((Box::new(selector), Some(pinger)));
         }
-    })
+    };
+    Ok((selector, None))
 }
 
 /// Names are sent as they are; these would mean something else to the peer.

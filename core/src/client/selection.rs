@@ -68,6 +68,7 @@ impl Table {
         if let Some(sticky) = routes.sticky(|kept| self.stay(routes, kept, info, now)) {
             return Ok(sticky);
         }
+        routes.measure(self, now);
         let mut first = self.choose(routes, info)?;
         if (self.none_in || first.endpoint.is_preferred(now)) && first.admit(now) {
             return Ok(routes.stick_to(first));

@@ -28,6 +28,9 @@ options! {
         fail_mode: FailMode = FailMode::Failover, any(), Start;
         /// How the server of a call is selected.
         select_mode: SelectMode = SelectMode::RoundRobin, any(), Start;
+        /// How often select mode `weighted_icmp` measures the servers: by ICMP echo, or where that is not
+        /// permitted or not answered by the time of a TCP connect.
+        ping_interval: Duration = secs(10), between(secs(1), hours(1)), Start;
         /// Attempts after the first.
         retries: u32 = 3, between(0, 100), Start;
         /// First step of the jittered exponential wait before another attempt. A move to another server after an

@@ -1,9 +1,9 @@
 //! Outlier ejection: a server whose failures or latency stand out among its peers leaves selection for a while.
 
 use super::tally::{Tally, Totals};
+use super::ticker::Ticker;
 use super::window::nanoseconds;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// What stands out, and for how long it is ejected: the group of options `ejection`.
@@ -66,9 +66,7 @@ impl Default for EjectionRules {
 #[derive(Debug)]
 pub struct Ejector {
     rules: EjectionRules,
-    epoch: Instant,
-    /// When the next look is due, in nanoseconds since the epoch.
-    due: AtomicU64,
+    looks: Ticker,
 }
 
 /// What is known of one server: its counts, and whether it is ejected.
@@ -155,21 +153,14 @@ enum Excess {
 impl Ejector {
     /// An ejector that takes its first look one interval from `now`.
     pub fn new(rules: EjectionRules, now: Instant) -> Self {
-        let interval = rules.interval.max(Duration::from_millis(1));
-        let rules = EjectionRules { interval, ..rules };
-        Self { rules, epoch: now, due: AtomicU64::new(nanoseconds(interval)) }
+        let looks = Ticker::new(rules.interval, now);
+        Self { rules: EjectionRules { interval: looks.interval(), ..rules }, looks }
     }
 
     /// Whether a look is due and this caller is to take it, by [`sweep`](Self::sweep). One load when none is due.
     #[inline]
     pub fn claim(&self, now: Instant) -> bool {
-        let now = nanoseconds(now.saturating_duration_since(self.epoch));
-        let due = self.due.load(Relaxed);
-        now >= due && self.due.compare_exchange(due, self.next_due(now), Relaxed, Relaxed).is_ok()
-    }
-
-    fn next_due(&self, now: u64) -> u64 {
-        now.saturating_add(nanoseconds(self.rules.interval))
+        self.looks.claim(now)
     }
 
     /// Compares the servers, ejects those that stand out, and brings back those whose time is over. Linear in their number.

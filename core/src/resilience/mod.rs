@@ -7,6 +7,7 @@ mod budget;
 mod dial_backoff;
 mod ejection;
 mod tally;
+mod ticker;
 mod window;
 
 pub use backoff::Backoff;
@@ -15,3 +16,4 @@ pub use budget::{BudgetRules, RetryBudget};
 pub use dial_backoff::DialBackoff;
 pub use ejection::{EjectionRules, Ejector, Standing};
 pub use tally::{Tally, Totals};
+pub use ticker::Ticker;
