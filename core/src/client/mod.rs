@@ -19,6 +19,7 @@ mod health;
 mod options;
 mod pinger;
 mod push;
+mod request;
 mod routes;
 mod selection;
 mod service;

@@ -14,6 +14,7 @@ use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::health::Health;
 use super::pinger::Pinger;
+use super::request::Heads;
 use super::selection::Selected;
 use crate::balance::{self, Position, Selector, WeightedPing};
 use crate::config::{ClientOptions, SelectMode};
@@ -83,6 +84,7 @@ pub(crate) struct Routes {
 pub(crate) struct MethodInfo {
     pub(crate) name: Arc<str>,
     pub(crate) recorder: Arc<MethodRecorder>,
+    pub(super) heads: Heads,
 }
 
 impl Routes {
@@ -121,7 +123,8 @@ impl Routes {
             return Ok(method.clone());
         }
         check_name("method", name)?;
-        let fresh = Arc::new(MethodInfo { name: name.into(), recorder: client.recorder.method(&self.service, name) });
+        let recorder = client.recorder.method(&self.service, name);
+        let fresh = Arc::new(MethodInfo { name: name.into(), recorder, heads: Heads::default() });
         let mut kept = fresh.clone();
         self.methods.rcu(|all| {
             let mut all = HashMap::clone(all);
