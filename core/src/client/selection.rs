@@ -190,12 +190,8 @@ impl Pending<'_> {
         let (verdict, of_service) = match result {
             Ok(_) => (Verdict::Answered, false),
             Err(error) if error.delivery() == Delivery::Answered && error.is_service() => (Verdict::Answered, true),
-            Err(error) => match error.kind() {
-                ErrorKind::Config | ErrorKind::Codec | ErrorKind::Limit | ErrorKind::Cancelled => {
-                    (Verdict::Abandoned, false)
-                }
-                _ => (Verdict::Failed, false),
-            },
+            Err(error) if says_nothing(error) => (Verdict::Abandoned, false),
+            Err(_) => (Verdict::Failed, false),
         };
         // The clock is read only for failures: answers come with their time.
         let now = result.unwrap_or_else(|_| Instant::now());
@@ -221,6 +217,13 @@ impl Report<'_> {
         }
         self.routes.compare_servers(outcome.now);
     }
+}
+
+/// The failure has its cause on this side: in the call, the options, the token, or the end of the client.
+fn says_nothing(error: &Error) -> bool {
+    use ErrorKind::{Auth, Cancelled, Codec, Config, Limit, Unsupported};
+    matches!(error.kind(), Auth | Cancelled | Codec | Config | Limit | Unsupported)
+        || error.reason() == Reason::ClosedLocal
 }
 
 /// What the outcome says about the server.

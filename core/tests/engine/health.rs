@@ -1,10 +1,14 @@
 //! Servers that fail: breakers that open and close, outliers that are ejected, servers that leave selection and come back.
 
-use crate::support::{LIMIT, Over, Probe, Way, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use crate::support::{
+    LIMIT, Over, Probe, Way, WithProbe, assert_failed, assert_kind, call, eventually, ms, raw, run, url,
+};
 use bytes::Bytes;
 use rpcx::client::{CallOptions, ClientBuilder, Service};
 use rpcx::codec::Raw;
-use rpcx::error::{Delivery, Error, Reason, Result};
+use rpcx::error::{Delivery, Error, ErrorKind, Reason, Result};
+use rpcx::interceptor::BoxFuture;
+use rpcx::server::Authenticator;
 use rpcx::stats::EndpointStats;
 use rpcx::{Client, Context, Server};
 use std::collections::BTreeMap;
@@ -151,6 +155,32 @@ fn a_breaker_opens_on_a_server_that_fails_every_call_and_a_good_probe_closes_it(
             within(&service, LIMIT).await.unwrap();
         });
     }
+}
+
+/// Refuses every token.
+struct Nobody;
+
+impl Authenticator for Nobody {
+    fn authenticate<'a>(&'a self, _: &'a Context, _: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Err(Error::new(Reason::ServiceError, "who are you?")) })
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_call_says_nothing_about_the_server() {
+    run(async {
+        let way = Over::Memory.way();
+        let server = way.server().with_probe(&Probe::new()).authenticator(Nobody).start().await.unwrap();
+        let client = way.client(url(&server)).with(BREAKER).option("max_message_size", "1KiB").build().unwrap();
+        let service = raw(&client);
+        for _ in 0..5 {
+            assert_failed(call(&service, "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
+            assert_kind(call(&service, "Echo", &[0; 2_000]).await, ErrorKind::Limit);
+        }
+        let stats = client.stats();
+        assert_eq!(stats.servers[0].breaker, Some("closed"));
+        assert_eq!(stats.servers[0].calls.map(|calls| (calls.good, calls.failed)), Some((0, 0)));
+    });
 }
 
 #[test]
