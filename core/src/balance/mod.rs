@@ -31,8 +31,9 @@ use std::time::{Duration, Instant};
 /// a time, before it offers that snapshot to calls; [`select`](Self::select) and [`feedback`](Self::feedback) come from
 /// any number of threads at once, may still carry the snapshot before, and must not block.
 pub trait Selector: Send + Sync {
-    /// The nodes are now those of `snapshot`; `change` is the difference to the snapshot of the last update (to an empty
-    /// one at first). Work on a node should be limited to what `change` names.
+    /// The nodes in selection are now those of `snapshot`: what discovery has, without servers that are out for a while
+    /// because they could not be dialled, have an open breaker, or are ejected. `change` is the difference to the snapshot of
+    /// the last update (to an empty one at first). Work on a node should be limited to what `change` names.
     fn update(&self, snapshot: &Snapshot, change: &Diff);
 
     /// The index in `snapshot.nodes()` of the node that the call shall go to; `None` if none may take it.
