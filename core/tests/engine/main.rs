@@ -16,6 +16,7 @@ mod overload;
 mod peer;
 mod placement;
 mod pushes;
+mod retries;
 mod servers;
 mod shutdown;
 mod silence;
