@@ -435,8 +435,12 @@ impl Target<'_> {
         });
         let sent = match chosen {
             Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
+                // Nobody answers: a request that left says nothing about the server.
                 Ok(caller) => caller.send_oneway(frame),
-                Err(error) => Err(error),
+                Err(error) => {
+                    selected.report.ended(Err(&error), now);
+                    Err(error)
+                }
             },
             Err(error) => Err(error),
         };

@@ -8,6 +8,7 @@ mod concurrency;
 mod deadlines;
 mod ends;
 mod forms;
+mod health;
 mod hello;
 mod interceptors;
 mod malformed;
