@@ -72,8 +72,10 @@ pub(crate) struct Session {
     features: OnceLock<Features>,
     in_progress: Mutex<Waiting>,
     waiting: AtomicUsize,
-    /// The driver reads nothing until a handler has ended.
+    /// No handler begins until another one has ended.
     pub(super) stopped: AtomicBool,
+    /// It waits for its turn among all sessions of the server; changed under the line's lock.
+    pub(super) in_line: AtomicBool,
     queued_pushes: AtomicUsize,
     /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
     used: AtomicU64,
@@ -93,6 +95,7 @@ impl Session {
             in_progress: Mutex::new(Waiting { armed: u64::MAX, calls: None }),
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
+            in_line: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
             used: AtomicU64::new(0),
             unbegun: AtomicUsize::new(0),
@@ -112,11 +115,11 @@ impl Session {
         }
     }
 
-    /// When the driver has to look again: at a handler's deadline, or at `idle`. Its alarm will be set for that.
-    pub(super) fn next_due(&self, now: u64, idle: Option<u64>) -> Option<u64> {
+    /// When the driver has to look again: at a handler's deadline, or at `own`. Its alarm will be set for that.
+    pub(super) fn next_due(&self, now: u64, own: Option<u64>) -> Option<u64> {
         let mut waiting = self.in_progress();
         let deadline = waiting.calls.as_ref().and_then(|calls| calls.next_due(now));
-        let due = [deadline, idle].into_iter().flatten().min();
+        let due = [deadline, own].into_iter().flatten().min();
         waiting.armed = due.unwrap_or(u64::MAX);
         due
     }
@@ -142,7 +145,7 @@ impl Session {
 
     /// Handlers that wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// As many handlers wait as may.
@@ -218,10 +221,10 @@ impl Session {
         if idles {
             self.used(self.link.millis(Instant::now()));
         }
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.server.one_less();
-        // The driver goes on reading, or begins to count the idle time.
-        if idles || self.stopped.load(Ordering::Acquire) {
+        // The driver begins the next handler, or to count the idle time.
+        if idles || self.stopped.load(Ordering::SeqCst) {
             self.link.kick();
         }
     }

@@ -2,6 +2,7 @@
 //! and hand-written peers that send what ours never would.
 
 mod auth;
+mod backpressure;
 mod calls;
 mod cancellation;
 mod concurrency;
