@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rpcx_protocol::compress::CompressError;
-use rpcx_protocol::encode::{EncodeError, Head, encode_with, replace_payload};
+use rpcx_protocol::encode::{EncodeError, Head, encode_with, replace_payload, replace_value};
 use rpcx_protocol::frame::{Frame, PeerError};
 use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
 use rpcx_protocol::keys;
@@ -265,6 +265,7 @@ impl Target<'_> {
         selected: Option<Selected<'_>>,
         frame: Vec<u8>,
     ) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let first = match selected {
             Some(selected) => self.exchange(plan, selected, frame, 1, plan.now).await,
             None => {
@@ -292,6 +293,7 @@ impl Target<'_> {
 
     /// The attempts after the first, which failed with `error`.
     async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let mut tried: Vec<Arc<str>> = Vec::new();
         let backoff = Backoff::new(plan.retry_interval());
         let mut waits = 0;
@@ -365,18 +367,21 @@ impl Target<'_> {
         }
     }
 
-    /// Sends an encoded request to a server and waits for its answer.
+    /// Sends a request, encoded at `made`, to a server and waits for its answer.
     pub(super) async fn exchange(
         &self,
         plan: &Plan<'_>,
         selected: Selected<'_>,
-        frame: Vec<u8>,
+        mut frame: Vec<u8>,
         attempt: u32,
-        now: Instant,
+        made: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
         let answer = match endpoint.connect(plan.deadline).await {
-            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
+            Ok(caller) => {
+                let now = restate_time_left(&mut frame, plan, made);
+                caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at))
+            }
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
@@ -462,6 +467,19 @@ enum Begun<'a> {
         selected: Option<Selected<'a>>,
         frame: Vec<u8>,
     },
+}
+
+/// Says what is left of the deadline now: the request was encoded at `made`, and may have waited for its connection since.
+pub(super) fn restate_time_left(frame: &mut Vec<u8>, plan: &Plan<'_>, made: Instant) -> Instant {
+    let now = Instant::now();
+    if let Some(deadline) = plan.deadline
+        && now.saturating_duration_since(made) >= Duration::from_millis(1)
+    {
+        let left = Millis::new(deadline.saturating_duration_since(now).as_millis() as u64);
+        // An interceptor may have made a request without it.
+        let _ = replace_value(frame, keys::SERVER_TIMEOUT, left.as_str());
+    }
+    now
 }
 
 /// Waits before a retry; `None` when the deadline would pass first.

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::limits::Limits;
 
+use super::begun::BegunCalls;
 use super::endpoint::Endpoint;
 use super::push::PushQueue;
 use super::routes::Routes;
@@ -79,6 +80,8 @@ pub(crate) struct ClientCore {
     pub(super) budget: RetryBudget,
     pub(super) recorder: Arc<ClientRecorder>,
     pub(super) pushes: Arc<PushQueue>,
+    /// Calls that no connection counts.
+    pub(super) begun: Arc<BegunCalls>,
     routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
     /// Servers, shared by all services that they serve.
     endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
@@ -140,6 +143,7 @@ impl ClientCore {
             interceptors,
             recorder,
             pushes,
+            begun: Arc::default(),
             routes: ArcSwap::default(),
             endpoints: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -199,15 +203,41 @@ impl ClientCore {
         self.budget.try_retry(now)
     }
 
-    /// No call begins any more.
+    /// No call begins any more; those that have begun go on.
     pub(super) fn stop(&self) {
         self.closed.store(true, Ordering::Release);
-        self.dialer.closed.store(true, Ordering::Release);
+    }
+
+    /// Waits until no call goes on.
+    pub(super) async fn finished(&self) {
+        loop {
+            self.begun.none().await;
+            for caller in self.connections() {
+                caller.idle().await;
+            }
+            // A call may have failed on its connection and begun to wait for another one, or the other way round.
+            if self.begun.count() == 0 && self.in_flight() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Calls that wait for answers.
+    pub(super) fn in_flight(&self) -> usize {
+        self.connections().iter().map(|caller| caller.in_flight()).sum()
+    }
+
+    /// Ends the connections behind what was handed to them.
+    pub(super) fn close_behind_requests(&self) {
+        for caller in self.connections() {
+            caller.link.close_after_flush(Error::new(Reason::ClosedLocal, "the client was closed"));
+        }
     }
 
     /// Ends everything at once.
     pub(super) fn close(&self) {
         self.stop();
+        self.dialer.closed.store(true, Ordering::Release);
         for caller in self.connections() {
             caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
         }

@@ -233,7 +233,7 @@ impl Drop for Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use crate::Client;
+    use crate::client::Client;
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()

@@ -35,6 +35,7 @@ impl<'a> Answers<'a> {
     {
         let client = &method.service.client;
         client.check_open()?;
+        let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
         let deadline = Plan::new(client, options, Metadata::empty(), serialize, false).deadline;
         let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
@@ -47,7 +48,9 @@ impl<'a> Answers<'a> {
         let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint.address.clone();
+            let begun = client.begun.enter();
             let call: Running<'a> = Box::pin(async move {
+                let _begun = begun;
                 let inherited = options.inherited(client);
                 let metadata = inherited.as_ref().unwrap_or(&options.metadata);
                 let plan = Plan::new(client, options, metadata, serialize, false);

@@ -19,4 +19,5 @@ mod pushes;
 mod servers;
 mod shutdown;
 mod silence;
+mod slow;
 mod support;
