@@ -29,7 +29,6 @@ use crate::transport::{Address, DialOptions, Transports};
 pub(crate) struct Dialer {
     transports: Transports,
     dial: DialOptions,
-    connect_timeout: Duration,
     limits: Limits,
     queue: QueueLimits,
     caller: CallerOptions,
@@ -50,20 +49,8 @@ impl Dialer {
         if self.is_closed() {
             return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
         }
-        let opened = tokio::time::timeout(self.connect_timeout, self.transports.dial(address, &self.dial)).await;
-        let io = match opened {
-            Ok(Ok(io)) => io,
-            failed => {
-                self.recorder.failed();
-                return Err(match failed {
-                    Ok(Err(error)) => error,
-                    _ => Error::new(
-                        Reason::ConnectTimeout,
-                        format!("no connection to {address} within connect_timeout ({:?})", self.connect_timeout),
-                    ),
-                });
-            }
-        };
+        // The transports keep connect_timeout, handshakes included.
+        let io = self.transports.dial(address, &self.dial).await.inspect_err(|_| self.recorder.failed())?;
         let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
@@ -106,7 +93,6 @@ impl ClientCore {
                 keepalive: nonzero(options.tcp_keepalive),
                 connect_timeout: options.connect_timeout,
             },
-            connect_timeout: options.connect_timeout,
             limits: Limits {
                 max_message_size: options.max_message_size,
                 max_metadata_size: options.max_metadata_size,

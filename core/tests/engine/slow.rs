@@ -129,6 +129,27 @@ fn the_deadline_of_a_clients_shutdown_cuts_off_what_still_waits() {
     });
 }
 
+/// A dial ends in time whatever it waits for: a connection, a handshake, or a transport of the user's.
+#[test]
+fn a_dial_ends_within_connect_timeout() {
+    run(async {
+        let (tcp, tls) = (Over::Tcp.way(), Over::Tls.way());
+        let silent = RawServer::bind(&tcp).await;
+        let handshake = tls.client(silent.url());
+        let custom = SlowDial::new(&tcp).client(&silent.url());
+        for client in [handshake, custom] {
+            let client = client.option("connect_timeout", "200ms").option("retries", "0").build().unwrap();
+            let began = Instant::now();
+            let error =
+                assert_failed(call(&raw(&client), "Echo", b"").await, Reason::ConnectTimeout, Delivery::NotSent);
+            assert!(error.message().contains("connect_timeout (200ms)"), "{error}");
+            let took = began.elapsed();
+            assert!(took >= ms(200) && took < ms(2000), "{took:?}");
+            assert_eq!(client.stats().connections.failed, 1);
+        }
+    });
+}
+
 /// What is left of the deadline is said when the request leaves, not when it was made.
 #[test]
 fn time_that_a_dial_took_is_not_promised_to_the_server() {
