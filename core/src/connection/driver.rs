@@ -261,7 +261,11 @@ impl<R: Role> Driver<R> {
             let mut waiting_since = None;
             if self.unflushed {
                 let congested = self.link.is_congested();
-                self.unflushed = self.flush(cx)? == Flushed::Blocked;
+                self.unflushed = match self.flush(cx) {
+                    Ok(flushed) => flushed == Flushed::Blocked,
+                    // What the peer said before it left is a better reason than that it takes no more.
+                    Err(error) => return Err(self.read(cx).err().unwrap_or(error)),
+                };
                 self.flushed = true;
                 waiting_since = self.unflushed.then(|| self.link.progress());
                 if let Some(error) = self.link.ended(self.is_busy()) {

@@ -391,6 +391,10 @@ impl Link {
 
 /// What an error of the socket means for the connection.
 pub(crate) fn io_error(error: io::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if let Some(refused) = crate::transport::refused_certificate(&error) {
+        return refused.with_source(error);
+    }
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof, WriteZero};
     let reason = match error.kind() {
         UnexpectedEof | WriteZero | BrokenPipe | NotConnected => Reason::ClosedRemote,

@@ -214,9 +214,9 @@ fn a_client_does_not_give_up_a_server_that_is_full() {
                 let (way, server) = serving(over, limit, &probe).await;
                 let client = way
                     .client(url(&server))
-                    .option("heartbeat_interval", "100ms")
-                    .option("stuck_timeout", "100ms")
-                    .option("heartbeat_timeout", "300ms")
+                    .option("heartbeat_interval", "200ms")
+                    .option("stuck_timeout", "300ms")
+                    .option("heartbeat_timeout", "600ms")
                     .option("retries", "0")
                     .build()
                     .unwrap();
@@ -224,7 +224,7 @@ fn a_client_does_not_give_up_a_server_that_is_full() {
                 let calls: Vec<_> = (0..10).map(|_| Box::pin(call(&service, "Hold", b"x"))).collect();
                 let (results, ()) = tokio::join!(crate::cancellation::join_all(calls), async {
                     eventually("two handlers run", || probe.started() == 2).await;
-                    tokio::time::sleep(ms(800)).await; // longer than the client waits for a sign of life
+                    tokio::time::sleep(ms(1500)).await; // longer than the client waits for a sign of life
                     probe.release(10);
                 });
                 for result in results {
