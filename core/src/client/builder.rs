@@ -14,7 +14,7 @@ use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
-use crate::stats::ClientStats;
+use crate::stats::{ClientStats, QueueTotals};
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
 use crate::transport::Transports;
@@ -176,7 +176,13 @@ impl Client {
 
     /// What it has counted so far.
     pub fn stats(&self) -> ClientStats {
-        self.core.recorder.snapshot(self.core.in_flight())
+        let mut queue = QueueTotals::default();
+        let mut in_flight = 0;
+        for caller in self.core.connections() {
+            queue += caller.link.queue();
+            in_flight += caller.in_flight();
+        }
+        self.core.recorder.snapshot(in_flight, queue)
     }
 
     /// Ends the client at once: calls in progress fail with `closed`. Idempotent, never blocks.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::outbox::{COPY_LIMIT, MAX_SLICES, Outbox};
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::stats::ConnectionRecorder;
+use crate::stats::{ConnectionRecorder, QueueTotals};
 use crate::transport::{ConnectionInfo, DirectWrite};
 
 /// Who writes a frame that was accepted.
@@ -256,6 +256,12 @@ impl Link {
     /// Bytes held for sending.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.sending().outbox.queued_bytes()
+    }
+
+    /// What waits to be written: requests, and the bytes of everything.
+    pub(crate) fn queue(&self) -> QueueTotals {
+        let sending = self.sending();
+        QueueTotals { frames: sending.outbox.queued_frames() as u64, bytes: sending.outbox.waiting_bytes() as u64 }
     }
 
     /// More waits than the limit allows: stop producing.

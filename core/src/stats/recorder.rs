@@ -316,8 +316,8 @@ impl ClientRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the calls that wait for their answers.
-    pub fn snapshot(&self, in_flight: usize) -> ClientStats {
+    /// The figures now. `in_flight` are the calls that wait for their answers, `queue` is what waits to be written.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ClientStats {
         let (methods, totals) = self.common.methods(Side::Client);
         ClientStats {
             schema: SCHEMA,
@@ -327,7 +327,7 @@ impl ClientRecorder {
             retries: totals.retries,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            queue,
             pushes: self.common.pushes(),
             methods,
         }
@@ -381,8 +381,8 @@ impl ServerRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the requests whose handlers run.
-    pub fn snapshot(&self, in_flight: usize) -> ServerStats {
+    /// The figures now. `in_flight` are the requests whose handlers run, `queue` is what waits to be written.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ServerStats {
         let (methods, totals) = self.common.methods(Side::Server);
         ServerStats {
             schema: SCHEMA,
@@ -393,7 +393,7 @@ impl ServerRecorder {
             panics: totals.panics,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            queue,
             pushes: self.common.pushes(),
             methods,
         }
