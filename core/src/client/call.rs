@@ -17,8 +17,8 @@ use super::routes::{MethodInfo, Routes, Selected};
 use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
-use crate::connection::buffers;
 use crate::connection::caller::Caller;
+use crate::connection::{buffers, check_metadata};
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::resilience::Backoff;
 
@@ -103,7 +103,6 @@ impl Target<'_> {
         payload: PayloadFn<'_>,
         now: Instant,
     ) -> Result<usize> {
-        let limits = self.client.limits();
         let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis() as u64));
         let mut extra = [("", ""); 2];
         let mut used = 0;
@@ -122,12 +121,7 @@ impl Target<'_> {
             metadata: plan.metadata,
             extra: &extra[..used],
         };
-        if !plan.metadata.is_empty() {
-            limits.check_metadata(plan.metadata).map_err(|exceeded| {
-                let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
-                Error::new(reason, format!("the request's metadata: {exceeded}"))
-            })?;
-        }
+        check_metadata(self.client.limits(), plan.metadata, "request")?;
         let encoded =
             encode_with(frame, &head, |out| payload(out).map_err(Failed::Codec)).map_err(|failed| match failed {
                 Failed::Codec(error @ CodecError::Unsupported { .. }) => {

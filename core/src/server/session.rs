@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::core::ServerCore;
 use super::in_progress::InProgress;
 use super::worker::Workers;
-use crate::connection::buffers;
 use crate::connection::link::{Flush, Link};
+use crate::connection::{buffers, check_metadata};
 use crate::error::{Error, Reason, Result};
 
 /// What every session of a server goes by.
@@ -241,6 +241,7 @@ impl Session {
                 format!("the client at {} takes no pushes", self.link.info.remote),
             ));
         }
+        check_metadata(&self.options.limits, metadata, "push")?;
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
                 self.server.recorder.push_dropped();

@@ -198,3 +198,37 @@ fn pushes_of_a_go_like_server_are_read() {
         assert_eq!(client.pushes().next().await.unwrap().payload(), &b"news"[..]);
     });
 }
+
+/// Metadata that the other side would refuse is not sent: in a push, and in an answer.
+#[test]
+fn metadata_of_pushes_and_answers_keep_the_servers_own_limits() {
+    for (option, value, reason) in [
+        ("max_metadata_size", "256", Reason::LimitMaxMetadataSize),
+        ("max_metadata_pairs", "3", Reason::LimitMaxMetadataPairs),
+    ] {
+        run(async {
+            let way = Over::Tcp.way();
+            let many = || Metadata::from_iter((0..20).map(|i| (format!("key{i}"), "some value")));
+            let answer = move |ctx: Context, payload: Bytes| async move {
+                let metadata = if payload.is_empty() { Metadata::new() } else { many() };
+                metadata.iter().for_each(|(key, value)| ctx.set_metadata(key, value));
+                if payload == "fail" { Err("of its own".into()) } else { Ok(payload) }
+            };
+            let server = way.server().option(option, value).raw("T", "Answer", answer).start().await.unwrap();
+            let client = way.client(url(&server)).build().unwrap();
+            let service = raw(&client);
+            assert!(call(&service, "Answer", b"").await.is_ok());
+            let error = assert_failed(call(&service, "Answer", b"x").await, Reason::LimitServer, Delivery::Answered);
+            assert!(error.message().contains("answer's metadata") && error.message().contains(option), "{error}");
+            // A failure is told all the same, without them.
+            let error =
+                assert_failed(call(&service, "Answer", b"fail").await, Reason::ServiceError, Delivery::Answered);
+            assert_eq!(error.message(), "of its own");
+            let connection = server.connections().remove(0);
+            let error = assert_failed(connection.push("News", "Item", &many(), b""), reason, Delivery::NotSent);
+            assert!(error.message().contains("push's metadata"), "{error}");
+            connection.push("News", "Item", Metadata::empty(), b"fits").unwrap();
+            assert_eq!(client.pushes().next().await.unwrap().payload(), &b"fits"[..]);
+        });
+    }
+}
