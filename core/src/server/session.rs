@@ -48,7 +48,7 @@ struct Waiting {
     calls: Option<Box<InProgress>>,
 }
 
-/// Counts a handler that waits for room, also when it is dropped meanwhile.
+/// Counts who waits for room, also when it is dropped meanwhile.
 struct Unbegun<'a>(&'a AtomicUsize);
 
 impl<'a> Unbegun<'a> {
@@ -79,7 +79,7 @@ pub(crate) struct Session {
     queued_pushes: AtomicUsize,
     /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
     used: AtomicU64,
-    /// Handlers that have not begun, because the client takes its answers too slowly.
+    /// Handlers that have not begun and pushes that wait, because the client takes too slowly what is sent to it.
     unbegun: AtomicUsize,
     room: Notify,
     refused: OnceLock<Error>,
@@ -179,7 +179,7 @@ impl Session {
         }
     }
 
-    /// Lets handlers begin that wait for room, if there is some.
+    /// Lets handlers begin and pushes leave that wait for room, if there is some.
     pub(super) fn make_room(&self) {
         if self.unbegun.load(Ordering::SeqCst) > 0 && (!self.link.is_congested() || !self.link.is_open()) {
             self.room.notify_waiters();
@@ -229,8 +229,44 @@ impl Session {
         }
     }
 
-    /// Sends a message of the server's own.
+    /// Sends a message of the server's own, now or not at all.
     pub(crate) fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
+        self.may_push(metadata)?;
+        if !self.has_room_for_push() {
+            self.server.recorder.push_dropped();
+            return Err(Error::new(
+                Reason::LimitMaxPushes,
+                format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
+            ));
+        }
+        self.send_push(service, method, metadata, payload)
+    }
+
+    /// Sends a message of the server's own once there is room for it.
+    pub(crate) async fn push_when_ready(
+        &self,
+        service: &str,
+        method: &str,
+        metadata: &Metadata,
+        payload: &[u8],
+    ) -> Result<()> {
+        self.may_push(metadata)?;
+        if !self.has_room_for_push() {
+            let _counted = Unbegun::new(&self.unbegun);
+            loop {
+                let mut room = std::pin::pin!(self.room.notified());
+                room.as_mut().enable();
+                if self.has_room_for_push() || !self.link.is_open() {
+                    break;
+                }
+                room.await;
+            }
+        }
+        self.send_push(service, method, metadata, payload)
+    }
+
+    /// Refuses what will not be sent however long it waits.
+    fn may_push(&self, metadata: &Metadata) -> Result<()> {
         let allowed = match self.features() {
             Some(features) => features.contains(Features::PUSH),
             None => self.options.push_to_unknown,
@@ -241,17 +277,20 @@ impl Session {
                 format!("the client at {} takes no pushes", self.link.info.remote),
             ));
         }
-        check_metadata(&self.options.limits, metadata, "push")?;
+        check_metadata(&self.options.limits, metadata, "push")
+    }
+
+    fn has_room_for_push(&self) -> bool {
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
-                self.server.recorder.push_dropped();
-                return Err(Error::new(
-                    Reason::LimitMaxPushes,
-                    format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
-                ));
+                return false;
             }
             self.queued_pushes.store(0, Ordering::Relaxed);
         }
+        true
+    }
+
+    fn send_push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
         let header = Header::request(SerializeType::RAW, self.server.next_push()).with_oneway(true);
         let head = Head { header, service: service.as_bytes(), method: method.as_bytes(), metadata, extra: &[] };
         let mut frame = buffers::take_scratch();
