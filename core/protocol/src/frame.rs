@@ -123,6 +123,11 @@ impl Frame {
         body
     }
 
+    /// The same frame in memory of its own: it no longer keeps the buffer that it came in.
+    pub fn detached(self) -> Frame {
+        Frame { body: Bytes::copy_from_slice(&self.body), ..self }
+    }
+
     #[inline]
     fn payload_start(&self) -> usize {
         self.metadata_end as usize + WORD

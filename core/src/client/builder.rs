@@ -14,7 +14,7 @@ use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
-use crate::stats::ClientStats;
+use crate::stats::{ClientStats, QueueTotals};
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
 use crate::transport::Transports;
@@ -176,12 +176,17 @@ impl Client {
 
     /// What it has counted so far.
     pub fn stats(&self) -> ClientStats {
-        let in_flight = self.core.connections().iter().map(|caller| caller.in_flight()).sum();
+        let mut queue = QueueTotals::default();
+        let mut in_flight = 0;
+        for caller in self.core.connections() {
+            queue += caller.link.queue();
+            in_flight += caller.in_flight();
+        }
         let now = Instant::now();
         ClientStats {
             retry_budget_left: self.core.budget.left(now),
             servers: self.core.endpoint_stats(now),
-            ..self.core.recorder.snapshot(in_flight)
+            ..self.core.recorder.snapshot(in_flight, queue)
         }
     }
 
@@ -190,21 +195,23 @@ impl Client {
         self.core.close();
     }
 
-    /// Takes no new calls, waits for those in progress, at most for `deadline`, then closes.
+    /// Takes no new calls, waits for those that have begun, at most for `deadline`, then closes.
+    ///
+    /// Calls that wait for a connection, for discovery or for their next attempt go on as well, and what was sent without
+    /// waiting for an answer leaves before the end.
     ///
     /// # Errors
     /// `timeout` when calls were cut off.
     pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
         self.core.stop();
-        let until = Instant::now() + deadline;
-        let mut cut = 0;
-        for caller in self.core.connections() {
-            if tokio::time::timeout_at(until.into(), caller.idle()).await.is_err() {
-                cut += caller.in_flight();
-            }
+        let finished = tokio::time::timeout(deadline, self.core.finished()).await.is_ok();
+        // A call that waits on the slower way may be counted on both sides.
+        let cut = self.core.begun.count().max(self.core.in_flight());
+        if finished {
+            self.core.close_behind_requests();
         }
         self.core.close();
-        if cut == 0 {
+        if finished || cut == 0 {
             return Ok(());
         }
         Err(Error::new(Reason::TimeoutCall, format!("{cut} calls were cut off by the shutdown's deadline")))

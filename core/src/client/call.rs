@@ -11,6 +11,7 @@ use rpcx_protocol::header::{CompressType, SerializeType};
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::options::Plan;
+use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
 use super::selection::Selected;
 use crate::balance::{CallInfo, random_bits};
@@ -159,6 +160,7 @@ impl Target<'_> {
         selected: Option<Selected<'_>>,
         frame: Vec<u8>,
     ) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let first = match selected {
             Some(selected) => self.exchange(plan, selected, frame, 1, plan.now).await,
             None => {
@@ -186,6 +188,7 @@ impl Target<'_> {
 
     /// The attempts after the first, which failed with `error`.
     async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let mut tried: Vec<Arc<str>> = Vec::new();
         let backoff = Backoff::new(plan.retry_interval());
         let mut waits = 0;
@@ -259,27 +262,30 @@ impl Target<'_> {
         }
     }
 
-    /// Sends an encoded request to a server and waits for its answer.
+    /// Sends a request, encoded at `made`, to a server and waits for its answer.
     pub(super) async fn exchange(
         &self,
         plan: &Plan<'_>,
         selected: Selected<'_>,
-        frame: Vec<u8>,
+        mut frame: Vec<u8>,
         attempt: u32,
-        now: Instant,
+        made: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
         if attempt > 1 {
             endpoint.retried();
         }
         let answer = match endpoint.connect(plan.deadline).await {
-            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
+            Ok(caller) => {
+                let now = restate_time_left(&mut frame, plan, made);
+                caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at))
+            }
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
             }
         };
-        report.ended(answer.as_ref().map(|opened| opened.at), now);
+        report.ended(answer.as_ref().map(|opened| opened.at), made);
         match answer {
             Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
             Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::limits::Limits;
 
+use super::begun::BegunCalls;
 use super::endpoint::Endpoint;
 use super::health::Health;
 use super::push::PushQueue;
@@ -29,7 +30,6 @@ use crate::transport::{Address, DialOptions, Transports};
 pub(crate) struct Dialer {
     transports: Transports,
     dial: DialOptions,
-    connect_timeout: Duration,
     limits: Limits,
     queue: QueueLimits,
     caller: CallerOptions,
@@ -51,20 +51,8 @@ impl Dialer {
         if self.is_closed() {
             return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
         }
-        let opened = tokio::time::timeout(self.connect_timeout, self.transports.dial(address, &self.dial)).await;
-        let io = match opened {
-            Ok(Ok(io)) => io,
-            failed => {
-                self.recorder.failed();
-                return Err(match failed {
-                    Ok(Err(error)) => error,
-                    _ => Error::new(
-                        Reason::ConnectTimeout,
-                        format!("no connection to {address} within connect_timeout ({:?})", self.connect_timeout),
-                    ),
-                });
-            }
-        };
+        // The transports keep connect_timeout, handshakes included.
+        let io = self.transports.dial(address, &self.dial).await.inspect_err(|_| self.recorder.failed())?;
         let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
@@ -82,6 +70,8 @@ pub(crate) struct ClientCore {
     pub(super) health: Arc<Health>,
     pub(super) recorder: Arc<ClientRecorder>,
     pub(super) pushes: Arc<PushQueue>,
+    /// Calls that no connection counts.
+    pub(super) begun: Arc<BegunCalls>,
     routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
     /// Servers, shared by all services that they serve.
     endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
@@ -107,7 +97,6 @@ impl ClientCore {
                 keepalive: nonzero(options.tcp_keepalive),
                 connect_timeout: options.connect_timeout,
             },
-            connect_timeout: options.connect_timeout,
             limits: Limits {
                 max_message_size: options.max_message_size,
                 max_metadata_size: options.max_metadata_size,
@@ -146,6 +135,7 @@ impl ClientCore {
             interceptors,
             recorder,
             pushes,
+            begun: Arc::default(),
             routes: ArcSwap::default(),
             endpoints: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -213,15 +203,41 @@ impl ClientCore {
         self.budget.try_retry(now)
     }
 
-    /// No call begins any more.
+    /// No call begins any more; those that have begun go on.
     pub(super) fn stop(&self) {
         self.closed.store(true, Ordering::Release);
-        self.dialer.closed.store(true, Ordering::Release);
+    }
+
+    /// Waits until no call goes on.
+    pub(super) async fn finished(&self) {
+        loop {
+            self.begun.none().await;
+            for caller in self.connections() {
+                caller.idle().await;
+            }
+            // A call may have failed on its connection and begun to wait for another one, or the other way round.
+            if self.begun.count() == 0 && self.in_flight() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Calls that wait for answers.
+    pub(super) fn in_flight(&self) -> usize {
+        self.connections().iter().map(|caller| caller.in_flight()).sum()
+    }
+
+    /// Ends the connections behind what was handed to them.
+    pub(super) fn close_behind_requests(&self) {
+        for caller in self.connections() {
+            caller.link.close_after_flush(Error::new(Reason::ClosedLocal, "the client was closed"));
+        }
     }
 
     /// Ends everything at once.
     pub(super) fn close(&self) {
         self.stop();
+        self.dialer.closed.store(true, Ordering::Release);
         for caller in self.connections() {
             caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
         }

@@ -3,12 +3,13 @@
 //! No lock is held while a connection is made. Calls that need the same connection wait for the one dial, each until its own
 //! deadline; the dial goes on when the call that began it is dropped.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::core::Dialer;
 use crate::connection::caller::Caller;
@@ -20,16 +21,36 @@ use crate::transport::Address;
 
 type Dialled = Option<Result<Arc<Caller>>>;
 
+/// The shard that lanes belong to, and whether it still is.
+struct Home {
+    shard: ShardId,
+    /// The other end is held by a task of the shard, which ends with its runtime.
+    ended: oneshot::Sender<Infallible>,
+}
+
+impl Home {
+    fn new(shard: &Shard) -> Home {
+        let (ended, lives) = oneshot::channel();
+        shard.spawn(lives);
+        Home { shard: shard.id(), ended }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.is_closed()
+    }
+}
+
 /// A place for one connection on one shard.
 struct Lane {
     shard: ShardId,
+    home: Arc<Home>,
     live: ArcSwapOption<Caller>,
     dial: Mutex<Option<watch::Receiver<Dialled>>>,
 }
 
 impl Lane {
-    fn new(shard: ShardId) -> Lane {
-        Lane { shard, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
+    fn new(home: Arc<Home>) -> Lane {
+        Lane { shard: home.shard, home, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
     }
 
     fn usable(&self) -> Option<Arc<Caller>> {
@@ -215,7 +236,10 @@ impl Endpoint {
             let mut lanes = (**self.lanes.load()).clone();
             own = of_shard(&lanes);
             if own.is_empty() {
-                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(id))).collect();
+                // A program may have a runtime for every piece of its work.
+                lanes.retain(|lane| !lane.home.has_ended());
+                let home = Arc::new(Home::new(shard));
+                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(home.clone()))).collect();
                 lanes.extend(own.iter().cloned());
                 self.lanes.store(Arc::new(lanes));
             }
@@ -283,5 +307,34 @@ impl Drop for Endpoint {
         for caller in self.connections() {
             caller.drain();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::Client;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// A program may make a runtime for every piece of its work: what belonged to those that have ended goes.
+    #[test]
+    fn lanes_of_ended_runtimes_are_let_go() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp@{}", listener.local_addr().unwrap());
+        let client = Client::new(&address).unwrap();
+        let service = client.service("T").unwrap();
+        let endpoint = service.client.endpoint(&address.as_str().into());
+        let stays = runtime();
+        let kept = stays.block_on(endpoint.connect(None)).unwrap();
+        for _ in 0..5 {
+            runtime().block_on(endpoint.connect(None)).unwrap();
+        }
+        // One that lives, and the last one.
+        assert_eq!(endpoint.lanes.load().len(), 2);
+        let again = stays.block_on(endpoint.connect(None)).unwrap();
+        assert!(std::sync::Arc::ptr_eq(&kept, &again), "the connection of a runtime that lives stays");
+        assert_eq!(endpoint.connections().len(), 1);
     }
 }

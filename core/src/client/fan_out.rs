@@ -35,6 +35,7 @@ impl<'a> Answers<'a> {
     {
         let client = &method.service.client;
         client.check_open()?;
+        let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
         let plan = Plan::new(client, options, Metadata::empty(), serialize, false);
         let routes = &method.service.routes;
@@ -49,7 +50,9 @@ impl<'a> Answers<'a> {
         for (index, server) in table.servers().iter().enumerate() {
             let address = server.endpoint.address.clone();
             let table = table.clone();
+            let begun = client.begun.enter();
             let call: Running<'a> = Box::pin(async move {
+                let _begun = begun;
                 let inherited = options.inherited(client);
                 let metadata = inherited.as_ref().unwrap_or(&options.metadata);
                 let plan = Plan::new(client, options, metadata, serialize, false);

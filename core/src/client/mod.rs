@@ -10,6 +10,7 @@
 //! ```
 
 mod batch;
+mod begun;
 mod builder;
 mod call;
 mod core;

@@ -272,6 +272,7 @@ impl Routes {
             return Ok(table);
         }
         drop(table);
+        let _begun = client.begun.enter();
         let limit = Instant::now() + client.options.discovery_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut watch = self.watch.clone();

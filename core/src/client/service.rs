@@ -11,6 +11,7 @@ use super::call::{Answer, PayloadFn, Target, zero_value};
 use super::core::ClientCore;
 use super::fan_out;
 use super::options::{CallOptions, NO_OPTIONS, Plan};
+use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
 #[cfg(feature = "protobuf")]
 use crate::codec::Protobuf;
@@ -154,6 +155,8 @@ impl<C: CodecSet> Service<C> {
         A: Sync + ?Sized,
         C: Encode<A>,
     {
+        self.client.check_open()?;
+        let begun = self.client.begun.enter();
         let method = self.method(method)?;
         let serialize = method.serialize_type(options);
         let mut payload = Vec::new();
@@ -163,7 +166,8 @@ impl<C: CodecSet> Service<C> {
         let shard = crate::shard::Shard::current()?;
         let method: Method<AnyBytes> = Method { service: self.codecs(), info: method.info };
         shard.spawn(async move {
-            if let Err(error) = method.oneway(&payload[..], &options).await {
+            let _begun = begun;
+            if let Err(error) = method.send_oneway(&payload[..], &options).await {
                 tracing::warn!(target: "rpcx::client", method = &*method.info.name, %error, "a oneshot request was not sent");
             }
         });
@@ -282,6 +286,15 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A>,
     {
         self.service.client.check_open()?;
+        self.send_oneway(args, options).await
+    }
+
+    /// [`oneway`](Self::oneway) of a client that may have been closed since the call began.
+    async fn send_oneway<A>(&self, args: &A, options: &CallOptions) -> Result<()>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
         let inherited = options.inherited(&self.service.client);
         let metadata = inherited.as_ref().unwrap_or(&options.metadata);
         let serialize = self.serialize_type(options);
@@ -352,6 +365,8 @@ impl<C: CodecSet> Method<C> {
             peer: String::new(),
             oneway: plan.oneway,
         };
+        // An interceptor may wait before it goes on.
+        let _begun = self.service.client.begun.enter();
         let end = Send { target: self.target(), plan };
         Next::new(&self.service.client.interceptors, &end).run(&mut call).await
     }
@@ -434,12 +449,21 @@ impl Target<'_> {
             Ok(selected)
         });
         let sent = match chosen {
-            Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
+            Ok(selected) => match selected.endpoint.ready() {
                 // Nobody answers: a request that left says nothing about the server.
-                Ok(caller) => caller.send_oneway(frame),
-                Err(error) => {
-                    selected.report.ended(Err(&error), now);
-                    Err(error)
+                Some(caller) => caller.send_oneway(frame),
+                None => {
+                    let _begun = self.client.begun.enter();
+                    match selected.endpoint.connect(plan.deadline).await {
+                        Ok(caller) => {
+                            restate_time_left(&mut frame, plan, now);
+                            caller.send_oneway(frame)
+                        }
+                        Err(error) => {
+                            selected.report.ended(Err(&error), now);
+                            Err(error)
+                        }
+                    }
                 }
             },
             Err(error) => Err(error),

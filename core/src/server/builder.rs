@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::context::Context;
 use super::core::ServerCore;
+use super::line::Line;
 use super::pipeline::Authenticator;
 use super::protocol::Protocol;
 use super::running::Server;
@@ -267,8 +268,7 @@ impl ServerBuilder {
             connections: AtomicUsize::new(0),
             pushes: AtomicU64::new(0),
             changed: Notify::new(),
-            held: Mutex::default(),
-            holds: AtomicBool::new(false),
+            line: Line::default(),
         });
         Ok(Server::start(core, listeners, self.protocols, options, shards, set))
     }

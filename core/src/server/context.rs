@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::push::ConnectionHandle;
 use super::session::Session;
-use crate::error::Result;
+use crate::error::{Error, Reason, Result};
 use crate::interceptor::Parent;
 use crate::transport::TlsIdentity;
 
@@ -135,6 +135,46 @@ impl Context {
     /// `overload` when too many wait, `closed`, `unsupported` when the client takes none.
     pub fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
         self.inner.session.push(service, method, metadata, payload)
+    }
+
+    /// As [`push`](Self::push), but waits for room instead of failing when too many wait, at most until the call's deadline
+    /// or its cancellation. Dropping the future sends nothing.
+    ///
+    /// # Errors
+    /// `timeout.queued` when there was no room before the deadline, `cancelled`, `closed`, `unsupported` when the client takes
+    /// none, `limit` for a message above one.
+    ///
+    /// ```
+    /// # use rpcx::{Context, protocol::Metadata};
+    /// async fn count(ctx: Context, to: u32) -> rpcx::Result<()> {
+    ///     for i in 0..to {
+    ///         ctx.push_when_ready("Counter", "Tick", Metadata::empty(), &i.to_be_bytes()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn push_when_ready(
+        &self,
+        service: &str,
+        method: &str,
+        metadata: &Metadata,
+        payload: &[u8],
+    ) -> Result<()> {
+        let over = async {
+            match self.deadline() {
+                None => self.cancelled().await,
+                Some(at) => drop(tokio::time::timeout_at(at.into(), self.cancelled()).await),
+            }
+        };
+        tokio::select! {
+            biased;
+            pushed = self.inner.session.push_when_ready(service, method, metadata, payload) => pushed,
+            () = over => Err(if self.remaining() == Some(Duration::ZERO) {
+                Error::new(Reason::TimeoutQueued, format!("the call's deadline passed before {} took the push", self.peer()))
+            } else {
+                Error::new(Reason::CancelledCaller, "the call was cancelled while its push waited")
+            }),
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::line::Line;
 use super::pipeline::Authenticator;
 use super::session::{Session, SessionOptions};
 use super::table::Table;
@@ -35,10 +36,8 @@ pub(crate) struct ServerCore {
     pub(super) pushes: AtomicU64,
     /// A handler has ended or a client has left.
     pub(super) changed: Notify,
-    /// Sessions that read nothing before a handler of any session has ended.
-    pub(super) held: Mutex<Vec<Weak<Session>>>,
-    /// There are some.
-    pub(super) holds: AtomicBool,
+    /// Sessions whose requests wait until a handler of any session has ended.
+    pub(super) line: Line,
 }
 
 impl ServerCore {
@@ -56,14 +55,21 @@ impl ServerCore {
         self.max_waiting != 0 && self.waiting.load(Ordering::SeqCst) >= self.max_waiting
     }
 
-    /// Wakes a session, which reads nothing while the server is full, when that changes; false when it has changed already.
-    pub(super) fn hold(&self, session: &Arc<Session>) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.push(Arc::downgrade(session));
-        self.holds.store(true, Ordering::SeqCst);
-        drop(held);
-        // A handler that ended meanwhile may not have seen it.
-        self.is_full()
+    /// Wakes a session, which begins no handler while the server is full, when that changes; false when it has changed
+    /// already. `in_front`: its turn had come, but the room was gone.
+    pub(super) fn wait_in_line(&self, session: &Arc<Session>, in_front: bool) -> bool {
+        self.line.join(session, in_front, || self.is_full())
+    }
+
+    /// Lets sessions go on that wait in line, as many as there is room for.
+    pub(super) fn wake_next(&self) {
+        self.line.wake(|| self.max_waiting.saturating_sub(self.waiting.load(Ordering::SeqCst)));
+    }
+
+    /// A session has no use for its turn.
+    pub(super) fn hand_on(&self, session: &Session) {
+        self.line.leave(session);
+        self.wake_next();
     }
 
     /// The limit on handlers of the whole server.
@@ -82,16 +88,7 @@ impl ServerCore {
         if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_draining() {
             self.changed.notify_waiters();
         }
-        if self.holds.load(Ordering::SeqCst) {
-            let held = {
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                self.holds.store(false, Ordering::SeqCst);
-                std::mem::take(&mut *held)
-            };
-            for session in held.iter().filter_map(Weak::upgrade) {
-                session.link.kick();
-            }
-        }
+        self.wake_next();
     }
 
     /// The number of the next message of the server's own; they count from 1, as Go's do.

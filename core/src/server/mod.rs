@@ -4,12 +4,15 @@
 //! server does not use costs it nothing: without authenticator and interceptors a request goes from the table straight to
 //! its handler.
 
+mod backpressure;
 mod builder;
 mod context;
 mod core;
 mod dispatch;
 mod handler;
+mod held;
 mod in_progress;
+mod line;
 mod pipeline;
 mod protocol;
 mod push;

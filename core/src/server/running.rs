@@ -20,7 +20,7 @@ use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
 use crate::shard::{Shard, ShardSet};
-use crate::stats::ServerStats;
+use crate::stats::{QueueTotals, ServerStats};
 use crate::transport::{Address, Incoming, Listener};
 
 /// How long an accept loop waits after the system had no descriptor for one more connection.
@@ -85,7 +85,11 @@ impl Server {
     /// What it has counted so far.
     pub fn stats(&self) -> ServerStats {
         let core = &self.shared.core;
-        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed))
+        let mut queue = QueueTotals::default();
+        for session in core.sessions() {
+            queue += session.link.queue();
+        }
+        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed), queue)
     }
 
     /// The clients that are connected now.

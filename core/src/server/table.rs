@@ -27,9 +27,14 @@ use crate::stats::MethodRecorder;
 pub struct Method {
     name: String,
     pub(super) handler: Arc<dyn Handler>,
+    to_completion: bool,
 }
 
 impl Method {
+    fn made(name: impl Into<String>, handler: impl Handler + 'static) -> Method {
+        Method { name: name.into(), handler: Arc::new(handler), to_completion: false }
+    }
+
     /// A function whose arguments and reply are encoded by `C`, in whichever of its formats a request comes.
     pub fn new<C, A, R, F, Fut>(name: impl Into<String>, function: F) -> Method
     where
@@ -39,7 +44,7 @@ impl Method {
         F: Fn(Context, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(Function::<C, A, R, F>::new(function)) }
+        Method::made(name, Function::<C, A, R, F>::new(function))
     }
 
     /// A method of a shared service object, as `#[rpcx::service]` makes them.
@@ -52,7 +57,7 @@ impl Method {
         F: Fn(Shared<T>, Context, A) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(ServiceMethod::<T, C, A, R, F>::new(service, function)) }
+        Method::made(name, ServiceMethod::<T, C, A, R, F>::new(service, function))
     }
 
     /// A function that gets and gives payloads as they are, in every serialize type.
@@ -61,7 +66,7 @@ impl Method {
         F: Fn(Context, Bytes) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Bytes>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(RawFunction { function }) }
+        Method::made(name, RawFunction { function })
     }
 
     /// A plain function that may block; it runs on the server's bounded pool of worker threads.
@@ -72,7 +77,26 @@ impl Method {
         R: Send + 'static,
         F: Fn(Context, A) -> Result<R> + Send + Sync + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(Blocking::<C, A, R, F>::new(function)) }
+        Method::made(name, Blocking::<C, A, R, F>::new(function))
+    }
+
+    /// Lets a call that has begun run to its end: neither its caller's cancellation, nor its deadline, nor the end of its
+    /// connection stops it. For oneway requests say, whose callers do not stay, and for work that must not be left half
+    /// done.
+    ///
+    /// [`Context::cancelled`] and [`Context::token`] never tell such a handler to stop; [`Context::deadline`] still says
+    /// what its caller asked for. It counts against `max_in_flight`, and a server that shuts down waits for it.
+    ///
+    /// ```
+    /// use rpcx::server::{Context, Method, Server};
+    ///
+    /// let store = Method::raw("Store", |_ctx: Context, record| async move { Ok(record) }).to_completion();
+    /// let server = Server::builder().method("Log", store);
+    /// ```
+    #[must_use]
+    pub fn to_completion(mut self) -> Method {
+        self.to_completion = true;
+        self
     }
 
     /// The name on the wire.
@@ -103,6 +127,8 @@ pub(crate) struct Entry {
     pub(crate) recorder: Arc<MethodRecorder>,
     /// Its handler took too long in place: it begins on a task.
     pub(crate) slow: AtomicBool,
+    /// Its calls are not stopped once they have begun.
+    pub(crate) to_completion: bool,
 }
 
 /// What a lookup found.
@@ -131,6 +157,7 @@ impl Table {
             handler: method.handler,
             recorder,
             slow: AtomicBool::new(false),
+            to_completion: method.to_completion,
         };
         let methods = self.services.entry(entry.service.clone()).or_default();
         methods.insert(entry.method.clone(), Arc::new(entry));
@@ -144,6 +171,7 @@ impl Table {
             handler: method.handler,
             recorder,
             slow: AtomicBool::new(false),
+            to_completion: method.to_completion,
         }));
     }
 

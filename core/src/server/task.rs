@@ -45,8 +45,13 @@ impl Drop for Guard {
 /// Goes on with a call on a task of the connection's shard, or begins it there.
 pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>, begun: bool) {
     let token = call.token.get_or_init(CancellationToken::new).clone();
-    let due = call.deadline.map(|at| session.link.millis_ceil(at));
-    let id = session.began(call.frame.header().seq, token.clone(), due);
+    let (stop, due) = if entry.to_completion {
+        // Whoever cancels it cancels nothing.
+        (CancellationToken::new(), None)
+    } else {
+        (token.clone(), call.deadline.map(|at| session.link.millis_ceil(at)))
+    };
+    let id = session.began(call.frame.header().seq, stop, due);
     let guard = Guard { session, id, frame: Vec::new() };
     tokio::spawn(run(guard, entry, running, call, token, begun));
 }

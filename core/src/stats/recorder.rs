@@ -330,9 +330,9 @@ impl ClientRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the calls that wait for their answers. What the client alone knows, its servers and
-    /// its retry budget, it adds itself.
-    pub fn snapshot(&self, in_flight: usize) -> ClientStats {
+    /// The figures now. `in_flight` are the calls that wait for their answers, `queue` is what waits to be written. What the
+    /// client alone knows, its servers and its retry budget, it adds itself.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ClientStats {
         let (methods, totals) = self.common.methods(Side::Client);
         ClientStats {
             schema: SCHEMA,
@@ -342,7 +342,7 @@ impl ClientRecorder {
             retries: totals.retries,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            queue,
             pushes: self.common.pushes(),
             methods,
             retry_budget_left: 0,
@@ -398,8 +398,8 @@ impl ServerRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the requests whose handlers run.
-    pub fn snapshot(&self, in_flight: usize) -> ServerStats {
+    /// The figures now. `in_flight` are the requests whose handlers run, `queue` is what waits to be written.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ServerStats {
         let (methods, totals) = self.common.methods(Side::Server);
         ServerStats {
             schema: SCHEMA,
@@ -410,7 +410,7 @@ impl ServerRecorder {
             panics: totals.panics,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            queue,
             pushes: self.common.pushes(),
             methods,
         }

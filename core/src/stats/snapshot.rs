@@ -143,13 +143,20 @@ pub struct ConnectionTotals {
     pub open: u64,
 }
 
-/// Frames that wait to be written, on all connections.
+/// What waits to be written, on all connections, because a peer or its network takes it too slowly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct QueueTotals {
-    /// How many.
+    /// A client's requests that have not left whole. Zero on a server: its answers and pushes are told in bytes alone.
     pub frames: u64,
-    /// Their bytes.
+    /// Bytes of all kinds of frames.
     pub bytes: u64,
+}
+
+impl std::ops::AddAssign for QueueTotals {
+    fn add_assign(&mut self, other: QueueTotals) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Messages that a server sends on its own.

@@ -53,6 +53,8 @@ pub use io::{ConnectionInfo, DirectWrite, Io, TlsIdentity, Writer};
 pub use seams::{Dial, DialOptions, Incoming, Listen, ListenOptions, Listener};
 pub use stream::Stream;
 #[cfg(feature = "tls")]
+pub(crate) use tls::refused_certificate;
+#[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ServerTls, ServerTlsBuilder};
 pub use transports::Transports;
 

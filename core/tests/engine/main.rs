@@ -2,6 +2,7 @@
 //! and hand-written peers that send what ours never would.
 
 mod auth;
+mod backpressure;
 mod calls;
 mod cancellation;
 mod concurrency;
@@ -20,4 +21,5 @@ mod retries;
 mod servers;
 mod shutdown;
 mod silence;
+mod slow;
 mod support;
