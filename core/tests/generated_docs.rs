@@ -3,7 +3,8 @@
 //! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, FailMode, InFlightPolicy, OptionRow, PushOverflow, SelectMode, ServerOptions,
+    CallOptions, ClientOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow, SelectMode,
+    ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
 use serde_json::{Value, json};
@@ -73,6 +74,8 @@ fn configuration() -> String {
     choices(&mut out, "fail_mode", FailMode::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     choices(&mut out, "select_mode", SelectMode::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     choices(&mut out, "push_overflow", PushOverflow::ALL.iter().map(|v| (v.as_str(), v.meaning())));
+    let limit_policies = LimitPolicy::ALL.iter().map(|v| (v.as_str(), v.meaning()));
+    choices(&mut out, "rate_limit.connection_policy` and `rate_limit.request_policy", limit_policies);
     choices(&mut out, "in_flight_policy", InFlightPolicy::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     out
 }

@@ -1,7 +1,9 @@
 //! The table of server options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, off_or, secs, us};
-use super::choice::InFlightPolicy;
+use super::allowed::{any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, us};
+use super::choice::{InFlightPolicy, LimitPolicy};
+use super::item::{RATES, ServiceRate};
+use super::network::Network;
 use super::table::conflict;
 use crate::error::Result;
 use std::path::PathBuf;
@@ -66,6 +68,33 @@ options! {
         tcp_nodelay: bool = true, any(), Start;
         /// Connections that the system completes before they are accepted.
         backlog: u32 = 1024, between(1, 65_535), Start;
+    }
+
+    /// Who may connect, whatever protocol is spoken. An entry is an address, a network such as `10.0.0.0/8` or `fd00::/8`,
+    /// or `local` for clients without an IP address (Unix sockets, the same process).
+    access: AccessOptions {
+        /// Only these may connect; empty: everyone.
+        allow: Vec<Network> = Vec::new(), networks(), Start;
+        /// These may not connect, even if `access.allow` has them.
+        deny: Vec<Network> = Vec::new(), networks(), Start;
+    }
+
+    /// Token buckets for connections and requests. Rates are per second; 0 means no limit.
+    rate_limit: RateLimitOptions {
+        /// Connections a second that all listeners accept together.
+        connections: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// What becomes of further connections.
+        connection_policy: LimitPolicy = LimitPolicy::Reject, any(), Start;
+        /// Requests a second of all clients together; heartbeats are free.
+        requests: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// Requests a second of one client: of all connections from one IPv4 address or one IPv6 network of 64 bits.
+        requests_per_peer: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// Requests a second of single services: `Arith=100,Search=5`.
+        services: Vec<ServiceRate> = Vec::new(), service_rates(), Start;
+        /// What becomes of further requests.
+        request_policy: LimitPolicy = LimitPolicy::Reject, any(), Start;
+        /// What a bucket holds after a pause: as much as its rate gives in this time, at least one.
+        burst: Duration = secs(1), between(Duration::ZERO, hours(1)), Start;
     }
 
     /// TLS on every `tcp` and `unix` listener, on when `cert` and `key` are set.

@@ -6,7 +6,9 @@
 //!
 //! The chain costs nothing where no interceptor was added.
 
+mod access;
 mod parent;
+mod token_bucket;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +19,9 @@ use rpcx_protocol::metadata::Metadata;
 
 use crate::error::Result;
 
+pub use access::AccessList;
 pub use parent::Parent;
+pub use token_bucket::TokenBucket;
 
 pub use crate::future::BoxFuture;
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept::Gate;
 use super::builder::ServerBuilder;
 use super::core::ServerCore;
 use super::dispatch::ServerRole;
@@ -19,6 +20,7 @@ use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
+use crate::interceptor::AccessList;
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerStats;
 use crate::transport::{Address, Incoming, Listener};
@@ -29,6 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// What accept loops and the handle share.
 struct Shared {
     core: Arc<ServerCore>,
+    gate: Gate,
     protocols: Vec<Arc<dyn Protocol>>,
     options: ServerOptions,
     /// No new connections.
@@ -65,6 +68,7 @@ impl Server {
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
         let shared = Arc::new(Shared {
             core,
+            gate: Gate::new(&options),
             protocols,
             options,
             closing: CancellationToken::new(),
@@ -115,6 +119,12 @@ impl Server {
         let removed = next.remove(name);
         self.shared.core.table.store(Arc::new(next));
         removed
+    }
+
+    /// Changes who may connect, from the next connection on: instead of the options `access.allow` and `access.deny`.
+    /// Connections that are open stay.
+    pub fn set_access(&self, list: AccessList) {
+        self.shared.gate.set_access(list);
     }
 
     /// The services that can be called.
@@ -242,14 +252,12 @@ async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Ve
                 continue;
             }
         };
-        if !shared.core.enter() {
-            shared.core.recorder.failed();
-            tracing::warn!(
-                target: "rpcx::server",
-                limit = shared.options.max_connections,
-                peer = incoming.remote(),
-                "limit.max_connections: a connection was refused"
-            );
+        let admitted = tokio::select! {
+            biased;
+            () = shared.closing.cancelled() => return,
+            admitted = shared.gate.admit(&shared.core, incoming.remote()) => admitted,
+        };
+        if !admitted {
             continue;
         }
         let shard = shards[next % shards.len()].clone();

@@ -11,8 +11,8 @@ mod snapshot;
 mod striped;
 
 pub use histogram::{Distribution, Histogram};
-pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, ServerRecorder};
+pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, Refusal, ServerRecorder};
 pub use snapshot::{
-    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
-    ServerStats, Traffic,
+    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, RefusedTotals,
+    SCHEMA, ServerStats, Traffic,
 };

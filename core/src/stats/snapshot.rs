@@ -59,6 +59,8 @@ pub struct ServerStats {
     pub traffic: Traffic,
     /// Connections of all listeners.
     pub connections: ConnectionTotals,
+    /// Connections that were closed without a byte, by the rule that refused them.
+    pub refused: RefusedTotals,
     /// What waits to be written now.
     pub queue: QueueTotals,
     /// Pushes to clients.
@@ -91,6 +93,18 @@ pub struct ConnectionTotals {
     pub closed: u64,
     /// Open now.
     pub open: u64,
+}
+
+/// Why a server refused connections; they are in [`ConnectionTotals::failed`] too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RefusedTotals {
+    /// The options `access.allow` and `access.deny`.
+    pub access_list: u64,
+    /// The option `rate_limit.connections`.
+    pub rate_limit: u64,
+    /// The option `max_connections`.
+    pub max_connections: u64,
 }
 
 /// Frames that wait to be written, on all connections.

@@ -1,6 +1,7 @@
 //! The engine as its users and its peers see it: real clients and servers in one process, over TCP, TLS and in-memory pipes,
 //! and hand-written peers that send what ours never would.
 
+mod accept;
 mod auth;
 mod calls;
 mod cancellation;
