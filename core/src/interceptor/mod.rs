@@ -8,6 +8,7 @@
 
 mod access;
 mod parent;
+mod rate_limit;
 mod token_bucket;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::error::Result;
 
 pub use access::AccessList;
 pub use parent::Parent;
+pub(crate) use rate_limit::RateLimit;
 pub use token_bucket::TokenBucket;
 
 pub use crate::future::BoxFuture;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
 use crate::config::{InFlightPolicy, ServerOptions, ServerTlsOptions};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, RateLimit};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
 #[cfg(feature = "tls")]
@@ -251,6 +251,10 @@ impl ServerBuilder {
             });
         }
         let options = self.options;
+        let limit = RateLimit::new(&options.rate_limit, Instant::now());
+        let pipeline = self.authenticator.is_some()
+            || !self.interceptors.is_empty()
+            || limit.as_ref().is_some_and(RateLimit::waits);
         let core = Arc::new(ServerCore {
             table: ArcSwap::from_pointee(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
@@ -258,6 +262,8 @@ impl ServerBuilder {
             authenticator: self.authenticator,
             auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
+            limit,
+            pipeline,
             recorder: self.recorder,
             waiting: AtomicUsize::new(0),
             max_waiting: options.max_server_in_flight as usize,

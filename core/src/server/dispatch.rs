@@ -162,6 +162,17 @@ impl ServerRole {
             self.answer_error(&frame, &error, ready);
             return Ok(());
         }
+        let mut hold = Duration::ZERO;
+        if let Some(limit) = &self.session.server.limit {
+            // The clock of the batch may be behind a long one: a token more or less is soon made up for.
+            match limit.admit(self.session.bucket.as_deref(), now, deadline) {
+                Ok(wait) => hold = wait,
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    return Ok(());
+                }
+            }
+        }
         let payload = match self.decompress(&frame) {
             Ok(payload) => payload,
             Err(error) => {
@@ -170,9 +181,20 @@ impl ServerRole {
             }
         };
         let Some(found) = self.find(&frame, ready) else { return Ok(()) };
+        if let Some(limit) = &self.session.server.limit {
+            match limit.admit_to(&found.entry.service, now, deadline) {
+                Ok(wait) => hold = hold.max(wait),
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    self.cached = Some(found);
+                    return Ok(());
+                }
+            }
+        }
         let result = if found.handler.supports(header.serialize()) {
             let context = self.context(frame, payload, deadline);
-            self.run(&found, context, ready)
+            let hold = (hold > Duration::ZERO).then(|| now + hold);
+            self.run(&found, context, hold, ready)
         } else {
             let text = error_text::codec_not_found(header.serialize());
             self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
@@ -313,14 +335,14 @@ impl ServerRole {
         self.spare = Some(call);
     }
 
-    fn run(&mut self, found: &Cached, context: Context, ready: &mut Vec<u8>) -> Result<()> {
+    fn run(&mut self, found: &Cached, context: Context, hold: Option<Instant>, ready: &mut Vec<u8>) -> Result<()> {
         let Cached { entry, handler, .. } = found;
         let call = context.inner.clone();
         let start = ready.len();
         let server = &self.session.server;
         let began = catch_unwind(AssertUnwindSafe(|| {
             if server.has_pipeline() {
-                pipeline::call(self.session.server.clone(), entry.clone(), context)
+                pipeline::call(self.session.server.clone(), entry.clone(), context, hold)
             } else {
                 handler.call(context)
             }

@@ -16,6 +16,7 @@ mod overload;
 mod peer;
 mod placement;
 mod pushes;
+mod rate_limit;
 mod servers;
 mod shutdown;
 mod silence;
