@@ -1,6 +1,6 @@
 //! What an option's value may be: the check and its text for documents and errors.
 
-use super::item::{RATES, ServiceRate};
+use super::item::{Alias, RATES, ServiceRate};
 use super::network::Network;
 use super::value::OptionValue;
 use std::time::Duration;
@@ -50,6 +50,17 @@ pub(crate) fn user_keys() -> Allowed<Vec<String>> {
 /// Whom an access list names.
 pub(crate) fn networks() -> Allowed<Vec<Network>> {
     Allowed { text: "addresses, networks, `local`".to_owned(), test: Box::new(|_| true) }
+}
+
+/// Second names of methods.
+pub(crate) fn aliases() -> Allowed<Vec<Alias>> {
+    Allowed {
+        text: "`service.method=service.method`, each second name once".to_owned(),
+        test: Box::new(|aliases| {
+            let same = |a: &Alias, b: &Alias| a.service == b.service && a.method == b.method;
+            aliases.iter().enumerate().all(|(i, alias)| !aliases[..i].iter().any(|other| same(other, alias)))
+        }),
+    }
 }
 
 /// Services with their rates.

@@ -1,8 +1,8 @@
 //! The table of server options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, us};
+use super::allowed::{aliases, any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, us};
 use super::choice::{InFlightPolicy, LimitPolicy};
-use super::item::{RATES, ServiceRate};
+use super::item::{Alias, RATES, ServiceRate};
 use super::network::Network;
 use super::table::conflict;
 use crate::error::Result;
@@ -62,6 +62,8 @@ options! {
         /// Replies of at most this size are sent plain though the request was compressed; Go's rpcx has the same
         /// threshold.
         compress_min_size: usize = kib(1), between(0, mib(4095)), Start;
+        /// Second names of methods: `Old.Times=Arith.Mul`. A request under the first name is one under the second.
+        aliases: Vec<Alias> = Vec::new(), aliases(), Start;
         /// Idle time after which TCP itself probes the peer.
         tcp_keepalive: Duration = secs(60), off_or(secs(1), hours(9)), Start;
         /// Whether TCP sends small packets at once.

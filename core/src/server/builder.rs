@@ -21,7 +21,7 @@ use super::session::SessionOptions;
 use super::table::{Method, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
-use crate::config::{InFlightPolicy, ServerOptions, ServerTlsOptions};
+use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::{Interceptor, RateLimit};
 use crate::shard::{Shard, ShardSet};
@@ -135,18 +135,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets a method answer to a second name.
+    /// Lets a method answer to a second name, as Go's alias plugin does; the option `aliases` does the same. Handlers and
+    /// interceptors see the method's own name. [`start`](Self::start) refuses an alias of a method that is not there.
     pub fn alias(mut self, service: &str, method: &str, real_service: &str, real_method: &str) -> Self {
-        if !self.table.alias((service, method), (real_service, real_method)) {
-            self.mistake.get_or_insert_with(|| {
-                Error::new(
-                    Reason::ConfigBadArgument,
-                    format!(
-                        "alias {service}.{method}: {real_service}.{real_method} is not registered (register it before its alias)"
-                    ),
-                )
-            });
-        }
+        self.options.aliases.push(Alias {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            real_service: real_service.to_owned(),
+            real_method: real_method.to_owned(),
+        });
         self
     }
 
@@ -228,6 +225,13 @@ impl ServerBuilder {
             return Err(mistake);
         }
         self.options.validate()?;
+        for alias in &self.options.aliases {
+            if !self.table.answers(&alias.real_service, &alias.real_method) {
+                let text = format!("alias {alias}: {}.{} is not registered", alias.real_service, alias.real_method);
+                return Err(Error::new(Reason::ConfigBadArgument, text));
+            }
+            self.table.alias(alias);
+        }
         if self.places.is_empty() {
             return Err(Error::new(
                 Reason::ConfigBadArgument,

@@ -25,7 +25,7 @@ use super::context::{Context, Inner};
 use super::handler::{BoxRunning, Handler};
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
-use super::table::{Entry, Found, Table};
+use super::table::{Entry, Found, RealName, Table};
 use super::{pipeline, task};
 use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
@@ -45,6 +45,8 @@ struct Cached {
     table: Arc<Table>,
     entry: Arc<Entry>,
     handler: Arc<dyn Handler>,
+    /// Its name, if it was asked for by an alias.
+    renamed: Option<Arc<RealName>>,
 }
 
 /// How long handlers take in place, with few looks at the clock.
@@ -186,13 +188,17 @@ impl ServerRole {
                 Ok(wait) => hold = hold.max(wait),
                 Err(error) => {
                     self.answer_error(&frame, &error, ready);
-                    self.cached = Some(found);
                     return Ok(());
                 }
             }
         }
         let result = if found.handler.supports(header.serialize()) {
-            let context = self.context(frame, payload, deadline);
+            let mut context = self.context(frame, payload, deadline);
+            if found.renamed.is_some()
+                && let Some(inner) = Arc::get_mut(&mut context.inner)
+            {
+                inner.renamed = found.renamed.clone();
+            }
             let hold = (hold > Duration::ZERO).then(|| now + hold);
             self.run(&found, context, hold, ready)
         } else {
@@ -200,7 +206,10 @@ impl ServerRole {
             self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
             Ok(())
         };
-        self.cached = Some(found);
+        // By its own name the method may be something else: an alias in its turn.
+        if found.renamed.is_none() {
+            self.cached = Some(found);
+        }
         result
     }
 
@@ -281,10 +290,11 @@ impl ServerRole {
         }) {
             return Some(cached);
         }
-        let error = match table.find(service, method) {
+        let (found, renamed) = table.find(service, method);
+        let error = match found {
             Found::Entry(entry) => {
                 let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
-                return Some(Cached { table: table.clone(), entry: entry.clone(), handler });
+                return Some(Cached { table: table.clone(), entry: entry.clone(), handler, renamed });
             }
             Found::NoMethod => {
                 Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))
@@ -312,6 +322,7 @@ impl ServerRole {
                 frame,
                 payload,
                 metadata: None,
+                renamed: None,
                 session: self.session.clone(),
                 deadline,
                 response: Mutex::new(Metadata::new()),
@@ -326,6 +337,7 @@ impl ServerRole {
         inner.frame = Frame::default();
         inner.payload = Bytes::new();
         inner.metadata = None;
+        inner.renamed = None;
         inner.token = OnceLock::new();
         if let Ok(response) = inner.response.get_mut()
             && !response.is_empty()

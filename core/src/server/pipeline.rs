@@ -154,6 +154,7 @@ impl Endpoint for Handle<'_> {
                 frame: outer.frame.clone(),
                 payload: call.payload.clone(),
                 metadata: Some(call.metadata.clone()),
+                renamed: outer.renamed.clone(),
                 session: outer.session.clone(),
                 deadline: call.deadline,
                 response: Default::default(),

@@ -2,6 +2,7 @@
 //! and hand-written peers that send what ours never would.
 
 mod accept;
+mod alias;
 mod auth;
 mod calls;
 mod cancellation;
