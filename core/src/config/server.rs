@@ -47,6 +47,8 @@ options! {
         handshake_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
         /// Time for the authenticator to decide about one request.
         auth_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
+        /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`).
+        slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// A cancelled asynchronous handler that still runs after this time is dropped.
         cancel_grace: Duration = secs(1), between(Duration::ZERO, secs(600)), Start;
         /// How long a shutdown without calls in progress waits for the clients to leave by themselves.

@@ -9,6 +9,8 @@
 mod access;
 mod parent;
 mod rate_limit;
+mod tee;
+mod timing;
 mod token_bucket;
 
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use crate::error::Result;
 pub use access::AccessList;
 pub use parent::Parent;
 pub(crate) use rate_limit::RateLimit;
+pub use tee::{Chunk, Copies, Tee};
+pub use timing::{TimeRecorder, Timing, slow_calls};
 pub use token_bucket::TokenBucket;
 
 pub use crate::future::BoxFuture;

@@ -23,7 +23,7 @@ use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
 use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::{Interceptor, RateLimit};
+use crate::interceptor::{Interceptor, RateLimit, Tee, slow_calls};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
 #[cfg(feature = "tls")]
@@ -59,6 +59,7 @@ pub struct ServerBuilder {
     recorder: Arc<ServerRecorder>,
     authenticator: Option<Arc<dyn Authenticator>>,
     interceptors: Vec<Arc<dyn Interceptor>>,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     compressors: Compressors,
     transports: Transports,
@@ -159,6 +160,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Copies what clients send, in whatever protocol.
+    pub fn tee(mut self, tee: Tee) -> Self {
+        self.tee = Some(tee);
+        self
+    }
+
     /// Serves another protocol on the same ports.
     pub fn protocol(mut self, protocol: impl Protocol) -> Self {
         self.protocols.push(Arc::new(protocol));
@@ -255,6 +262,9 @@ impl ServerBuilder {
             });
         }
         let options = self.options;
+        if options.slow_call > Duration::ZERO {
+            self.interceptors.insert(0, Arc::new(slow_calls(options.slow_call)));
+        }
         let limit = RateLimit::new(&options.rate_limit, Instant::now());
         let pipeline = self.authenticator.is_some()
             || !self.interceptors.is_empty()
@@ -280,7 +290,7 @@ impl ServerBuilder {
             held: Mutex::default(),
             holds: AtomicBool::new(false),
         });
-        Ok(Server::start(core, listeners, self.protocols, options, shards, set))
+        Ok(Server::start(core, listeners, self.protocols, self.tee, options, shards, set))
     }
 }
 

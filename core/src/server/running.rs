@@ -20,7 +20,7 @@ use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
-use crate::interceptor::AccessList;
+use crate::interceptor::{AccessList, Tee};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerStats;
 use crate::transport::{Address, Incoming, Listener};
@@ -32,6 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 struct Shared {
     core: Arc<ServerCore>,
     gate: Gate,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     options: ServerOptions,
     /// No new connections.
@@ -61,6 +62,7 @@ impl Server {
         core: Arc<ServerCore>,
         listeners: Vec<Box<dyn Listener>>,
         protocols: Vec<Arc<dyn Protocol>>,
+        tee: Option<Tee>,
         options: ServerOptions,
         shards: Vec<Shard>,
         set: Option<ShardSet>,
@@ -69,6 +71,7 @@ impl Server {
         let shared = Arc::new(Shared {
             core,
             gate: Gate::new(&options),
+            tee,
             protocols,
             options,
             closing: CancellationToken::new(),
@@ -274,9 +277,12 @@ async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
     let opened = tokio::select! {
         () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
         opened = async {
-            let io = within(limit, incoming.open()).await.map_err(|limit| {
+            let mut io = within(limit, incoming.open()).await.map_err(|limit| {
                 Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({limit:?})"))
             })??;
+            if let Some(tee) = &shared.tee {
+                io.reader = tee.reader(io.reader, &io.info.remote);
+            }
             choose(io, &shared.protocols, limit).await
         } => opened,
     };

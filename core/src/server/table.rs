@@ -122,12 +122,15 @@ pub(crate) struct RealName {
     pub(crate) method: Box<[u8]>,
 }
 
+/// What the aliases of one service stand for, by method.
+type RealNames = HashMap<Box<[u8]>, Arc<RealName>>;
+
 /// All services of a server. Replaced as a whole when one is added or removed.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
     services: HashMap<Box<[u8]>, Methods>,
     /// Second names, by service and method.
-    aliases: HashMap<Box<[u8]>, HashMap<Box<[u8]>, Arc<RealName>>>,
+    aliases: HashMap<Box<[u8]>, RealNames>,
     fallback: Option<Arc<Entry>>,
 }
 
