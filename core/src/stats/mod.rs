@@ -6,11 +6,17 @@
 //! language the same.
 
 mod histogram;
+#[cfg(feature = "metrics-listener")]
+mod listener;
+mod prometheus;
 mod recorder;
 mod snapshot;
 mod striped;
 
 pub use histogram::{Distribution, Histogram};
+#[cfg(feature = "metrics-listener")]
+pub use listener::MetricsListener;
+pub use prometheus::{CONTENT_TYPE, Exposition, METRICS, MetricRow};
 pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, Refusal, ServerRecorder};
 pub use snapshot::{
     ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, RefusedTotals,

@@ -165,6 +165,9 @@ pub struct LatencyStats {
     pub p999_us: f64,
     /// The longest.
     pub max_us: f64,
+    /// For exporters: how many took at most 50 µs, 100 µs, … 10 s, the bounds of `docs/METRICS.md`.
+    #[serde(skip)]
+    pub buckets: [u64; 17],
 }
 
 impl LatencyStats {
@@ -178,6 +181,7 @@ impl LatencyStats {
             p99_us: us(distribution.quantile(0.99)),
             p999_us: us(distribution.quantile(0.999)),
             max_us: us(distribution.max()),
+            buckets: distribution.cumulative(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod hello;
 mod interceptors;
 mod log;
 mod malformed;
+mod metrics;
 mod overload;
 mod peer;
 mod placement;
