@@ -12,6 +12,7 @@ mod rate_limit;
 mod tee;
 mod timing;
 mod token_bucket;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,7 @@ pub(crate) use rate_limit::RateLimit;
 pub use tee::{Chunk, Copies, Tee};
 pub use timing::{TimeRecorder, Timing, slow_calls};
 pub use token_bucket::TokenBucket;
+pub use trace::{BAGGAGE, TRACEPARENT, TRACESTATE, Trace, TraceContext};
 
 pub use crate::future::BoxFuture;
 

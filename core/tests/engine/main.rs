@@ -25,3 +25,4 @@ mod shutdown;
 mod silence;
 mod support;
 mod tee;
+mod trace;
