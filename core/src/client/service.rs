@@ -9,7 +9,7 @@ use rpcx_protocol::metadata::Metadata;
 
 use super::call::{Answer, PayloadFn, Target, zero_value};
 use super::core::ClientCore;
-use super::fan_out;
+use super::fan_out::{self, Outcome};
 use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::routes::{MethodInfo, Routes};
 #[cfg(feature = "protobuf")]
@@ -275,7 +275,7 @@ impl<C: CodecSet> Method<C> {
             return decode_answer::<C, R>(answer);
         }
         let reply = self.through_chain(&plan, &payload).await?;
-        decode_reply::<C, R>(serialize, reply)
+        decode_reply::<C, R>(serialize, reply, "".into())
     }
 
     /// See [`Service::oneway`].
@@ -323,8 +323,7 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A> + Decode<R>,
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
-        let answer = answers.first_good().await?;
-        decode_answer::<C, R>(answer)
+        answers.first_good().await?.decode::<C, R>()
     }
 
     /// Calls every server of the service and returns what each of them answered, sorted by address.
@@ -338,10 +337,22 @@ impl<C: CodecSet> Method<C> {
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
         let answers = answers.all().await;
-        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(decode_answer::<C, R>))).collect())
+        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(Outcome::decode::<C, R>))).collect())
     }
 
     async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
+        let end = Send { target: self.target(), plan };
+        self.chain(plan, payload, "", &end).await
+    }
+
+    /// Hands a call to the interceptors; `end` makes it, to the server at `peer` if that is known.
+    pub(super) async fn chain(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        peer: &str,
+        end: &dyn ChainEnd,
+    ) -> Result<Reply> {
         let mut bytes = Vec::new();
         payload(&mut bytes)
             .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
@@ -352,11 +363,10 @@ impl<C: CodecSet> Method<C> {
             payload: Bytes::from(bytes),
             serialize_type: plan.serialize_type,
             deadline: plan.deadline,
-            peer: String::new(),
+            peer: peer.to_owned(),
             oneway: plan.oneway,
         };
-        let end = Send { target: self.target(), plan };
-        Next::new(&self.service.client.interceptors, &end).run(&mut call).await
+        Next::new(&self.service.client.interceptors, end).run(&mut call).await
     }
 }
 
@@ -396,9 +406,13 @@ pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<
     }
 }
 
-fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
+pub(super) fn decode_reply<C: Decode<R>, R>(
+    serialize: SerializeType,
+    reply: Reply,
+    server: Arc<str>,
+) -> Result<Response<R>> {
     let value = decode_payload::<C, R>(serialize, reply.payload)?;
-    Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
+    Ok(Response { value, metadata: reply.metadata, server, attempts: 1 })
 }
 
 /// Inlined, with what is rare kept out of it, so that a large reply is not copied at every step of its way to the caller.

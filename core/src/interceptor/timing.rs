@@ -15,7 +15,7 @@ pub struct Timing<'a> {
     pub service: &'a str,
     /// The service method.
     pub method: &'a str,
-    /// On a server the client's address; on a client empty.
+    /// On a server the client's address; on a client the server's for broadcast, fork and inform, else empty.
     pub peer: &'a str,
     /// From the begin of the chain to its end: on a client the whole call with its retries, on a server the handler and
     /// the interceptors inside this one.

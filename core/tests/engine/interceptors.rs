@@ -177,3 +177,45 @@ fn slow_calls_are_logged_on_both_sides_and_quick_ones_are_not() {
         }
     });
 }
+
+#[test]
+fn calls_to_every_server_pass_the_chain_once_a_server() {
+    run(async {
+        let (way, probe, log) = (Over::Tcp.way(), Probe::new(), Arc::new(Mutex::new(Vec::new())));
+        let first = way.server().with_probe(&probe).start().await.unwrap();
+        let second = way.server().with_probe(&probe).start().await.unwrap();
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let told = peers.clone();
+        let recorder = TimeRecorder::new(move |timing: &Timing<'_>| told.lock().unwrap().push(timing.peer.to_owned()));
+        let client = way
+            .client(format!("multiple://{},{}", url(&first), url(&second)))
+            .interceptor(recorder)
+            .interceptor(Named { name: "a", log: log.clone() })
+            .build()
+            .unwrap();
+        let service = raw(&client);
+        let mut both = [url(&first), url(&second)];
+        both.sort();
+        let options = CallOptions::new();
+        let results = service.method("Echo").unwrap().inform::<_, Bytes>(&b"x"[..], &options).await.unwrap();
+        for ((address, result), expected) in results.into_iter().zip(&both) {
+            let response = result.unwrap();
+            assert_eq!((&*address, &*response.server, &response.value[..]), (&**expected, &**expected, &b"x"[..]));
+        }
+        let mut seen = peers.lock().unwrap().clone();
+        seen.sort();
+        assert_eq!(seen, both, "each of them knows its server");
+        assert_eq!(log.lock().unwrap().iter().filter(|entry| *entry == "+a").count(), 2);
+        assert_eq!(
+            service.method("Echo").unwrap().broadcast::<_, Bytes>(&b"y"[..], &options).await.unwrap().value,
+            "y"
+        );
+        assert_eq!(service.method("Echo").unwrap().fork::<_, Bytes>(&b"z"[..], &options).await.unwrap().value, "z");
+        // An interceptor may answer for a server.
+        let options = CallOptions::new().metadata("a", "answer");
+        for (_, result) in service.method("None").unwrap().inform::<_, Bytes>(&b"x"[..], &options).await.unwrap() {
+            assert_eq!(result.unwrap().value, "short");
+        }
+        assert_eq!((first.stats().errors.total(), second.stats().errors.total()), (0, 0));
+    });
+}
