@@ -20,6 +20,7 @@ mod peer;
 mod placement;
 mod pushes;
 mod rate_limit;
+mod retries;
 mod servers;
 mod shutdown;
 mod silence;
