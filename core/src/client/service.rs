@@ -9,7 +9,7 @@ use rpcx_protocol::metadata::Metadata;
 
 use super::call::{Answer, PayloadFn, Target, zero_value};
 use super::core::ClientCore;
-use super::fan_out;
+use super::fan_out::{self, Outcome};
 use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
@@ -276,7 +276,7 @@ impl<C: CodecSet> Method<C> {
             return decode_answer::<C, R>(answer);
         }
         let reply = self.through_chain(&plan, &payload).await?;
-        decode_reply::<C, R>(serialize, reply)
+        decode_reply::<C, R>(serialize, reply, "".into())
     }
 
     /// See [`Service::oneway`].
@@ -333,8 +333,7 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A> + Decode<R>,
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
-        let answer = answers.first_good().await?;
-        decode_answer::<C, R>(answer)
+        answers.first_good().await?.decode::<C, R>()
     }
 
     /// Calls every server of the service and returns what each of them answered, sorted by address.
@@ -348,10 +347,22 @@ impl<C: CodecSet> Method<C> {
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
         let answers = answers.all().await;
-        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(decode_answer::<C, R>))).collect())
+        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(Outcome::decode::<C, R>))).collect())
     }
 
     async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
+        let end = Send { target: self.target(), plan };
+        self.chain(plan, payload, "", &end).await
+    }
+
+    /// Hands a call to the interceptors; `end` makes it, to the server at `peer` if that is known.
+    pub(super) async fn chain(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        peer: &str,
+        end: &dyn ChainEnd,
+    ) -> Result<Reply> {
         let mut bytes = Vec::new();
         payload(&mut bytes)
             .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
@@ -362,13 +373,12 @@ impl<C: CodecSet> Method<C> {
             payload: Bytes::from(bytes),
             serialize_type: plan.serialize_type,
             deadline: plan.deadline,
-            peer: String::new(),
+            peer: peer.to_owned(),
             oneway: plan.oneway,
         };
         // An interceptor may wait before it goes on.
         let _begun = self.service.client.begun.enter();
-        let end = Send { target: self.target(), plan };
-        Next::new(&self.service.client.interceptors, &end).run(&mut call).await
+        Next::new(&self.service.client.interceptors, end).run(&mut call).await
     }
 }
 
@@ -408,8 +418,11 @@ pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<
     }
 }
 
-fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
-    let server: Arc<str> = "".into();
+pub(super) fn decode_reply<C: Decode<R>, R>(
+    serialize: SerializeType,
+    reply: Reply,
+    server: Arc<str>,
+) -> Result<Response<R>> {
     match decode_payload::<C, R>(serialize, &reply.payload) {
         Ok(value) => Ok(Response { value, metadata: reply.metadata, server, attempts: 1 }),
         Err(error) => Err(undecodable(&error, server, 1)),

@@ -1,6 +1,6 @@
 //! The table of client options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, user_keys};
+use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, us, user_keys};
 use super::choice::{FailMode, PushOverflow, SelectMode};
 use super::secret::Secret;
 use super::table::conflict;
@@ -41,6 +41,9 @@ options! {
         retry_maybe_run: bool = false, any(), Start;
         /// How long fail mode `failbackup` waits for the first server before it asks a second.
         backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Start;
+        /// Calls that took at least so long, retries included, are logged, at most ten a second (level `WARN`, target
+        /// `rpcx::slow`).
+        slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// Whether running a handler twice does no harm, so that a call that may have run is tried again.
         idempotent: bool = false, any(), Start;
         /// Token for the servers' authenticator, sent with every call.

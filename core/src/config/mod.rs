@@ -25,6 +25,8 @@ mod allowed;
 mod call;
 mod choice;
 mod client;
+mod item;
+mod network;
 mod secret;
 mod server;
 mod suggest;
@@ -32,10 +34,12 @@ mod text;
 mod value;
 
 pub use call::CallOptions;
-pub use choice::{FailMode, InFlightPolicy, PushOverflow, SelectMode};
+pub use choice::{FailMode, InFlightPolicy, LimitPolicy, PushOverflow, SelectMode};
 pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};
+pub use item::{Alias, ServiceRate};
+pub use network::Network;
 pub use secret::Secret;
-pub use server::{ServerOptions, ServerTlsOptions};
+pub use server::{AccessOptions, RateLimitOptions, ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};
 pub use value::Value;
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -22,9 +22,9 @@ use super::session::SessionOptions;
 use super::table::{Method, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
-use crate::config::{InFlightPolicy, ServerOptions, ServerTlsOptions};
+use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, RateLimit, Tee, slow_calls};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
 #[cfg(feature = "tls")]
@@ -60,6 +60,7 @@ pub struct ServerBuilder {
     recorder: Arc<ServerRecorder>,
     authenticator: Option<Arc<dyn Authenticator>>,
     interceptors: Vec<Arc<dyn Interceptor>>,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     compressors: Compressors,
     transports: Transports,
@@ -136,18 +137,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets a method answer to a second name.
+    /// Lets a method answer to a second name, as Go's alias plugin does; the option `aliases` does the same. Handlers and
+    /// interceptors see the method's own name. [`start`](Self::start) refuses an alias of a method that is not there.
     pub fn alias(mut self, service: &str, method: &str, real_service: &str, real_method: &str) -> Self {
-        if !self.table.alias((service, method), (real_service, real_method)) {
-            self.mistake.get_or_insert_with(|| {
-                Error::new(
-                    Reason::ConfigBadArgument,
-                    format!(
-                        "alias {service}.{method}: {real_service}.{real_method} is not registered (register it before its alias)"
-                    ),
-                )
-            });
-        }
+        self.options.aliases.push(Alias {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            real_service: real_service.to_owned(),
+            real_method: real_method.to_owned(),
+        });
         self
     }
 
@@ -160,6 +158,12 @@ impl ServerBuilder {
     /// Adds an interceptor, inside those added before.
     pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
         self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Copies what clients send, in whatever protocol.
+    pub fn tee(mut self, tee: Tee) -> Self {
+        self.tee = Some(tee);
         self
     }
 
@@ -229,6 +233,13 @@ impl ServerBuilder {
             return Err(mistake);
         }
         self.options.validate()?;
+        for alias in &self.options.aliases {
+            if !self.table.answers(&alias.real_service, &alias.real_method) {
+                let text = format!("alias {alias}: {}.{} is not registered", alias.real_service, alias.real_method);
+                return Err(Error::new(Reason::ConfigBadArgument, text));
+            }
+            self.table.alias(alias);
+        }
         if self.places.is_empty() {
             return Err(Error::new(
                 Reason::ConfigBadArgument,
@@ -252,6 +263,13 @@ impl ServerBuilder {
             });
         }
         let options = self.options;
+        if options.slow_call > Duration::ZERO {
+            self.interceptors.insert(0, Arc::new(slow_calls(options.slow_call)));
+        }
+        let limit = RateLimit::new(&options.rate_limit, Instant::now());
+        let pipeline = self.authenticator.is_some()
+            || !self.interceptors.is_empty()
+            || limit.as_ref().is_some_and(RateLimit::waits);
         let core = Arc::new(ServerCore {
             table: ArcSwap::from_pointee(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
@@ -259,6 +277,8 @@ impl ServerBuilder {
             authenticator: self.authenticator,
             auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
+            limit,
+            pipeline,
             recorder: self.recorder,
             waiting: AtomicUsize::new(0),
             max_waiting: options.max_server_in_flight as usize,
@@ -270,7 +290,7 @@ impl ServerBuilder {
             changed: Notify::new(),
             line: Line::default(),
         });
-        Ok(Server::start(core, listeners, self.protocols, options, shards, set))
+        Ok(Server::start(core, listeners, self.protocols, self.tee, options, shards, set))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::push::ConnectionHandle;
 use super::session::Session;
+use super::table::RealName;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Parent;
 use crate::transport::TlsIdentity;
@@ -41,21 +42,39 @@ pub(super) struct Inner {
     pub(super) payload: Bytes,
     /// What an interceptor made of the request's metadata.
     pub(super) metadata: Option<Metadata>,
+    /// What was asked for, if that was by an alias.
+    pub(super) renamed: Option<Arc<RealName>>,
     pub(super) session: Arc<Session>,
     pub(super) deadline: Option<Instant>,
     pub(super) response: Mutex<Metadata>,
     pub(super) token: OnceLock<CancellationToken>,
 }
 
-impl Context {
-    /// The service path the caller asked for.
-    pub fn service(&self) -> Cow<'_, str> {
-        self.inner.frame.service_str()
+impl Inner {
+    pub(super) fn service(&self) -> Cow<'_, str> {
+        match &self.renamed {
+            None => self.frame.service_str(),
+            Some(real) => String::from_utf8_lossy(&real.service),
+        }
     }
 
-    /// The service method the caller asked for.
+    pub(super) fn method(&self) -> Cow<'_, str> {
+        match &self.renamed {
+            None => self.frame.method_str(),
+            Some(real) => String::from_utf8_lossy(&real.method),
+        }
+    }
+}
+
+impl Context {
+    /// The service path the caller asked for; what it stands for, if that was an alias.
+    pub fn service(&self) -> Cow<'_, str> {
+        self.inner.service()
+    }
+
+    /// The service method the caller asked for; what it stands for, if that was an alias.
     pub fn method(&self) -> Cow<'_, str> {
-        self.inner.frame.method_str()
+        self.inner.method()
     }
 
     /// The request's metadata, the protocol's own keys (`__…`) included.

@@ -14,7 +14,7 @@ use super::session::{Session, SessionOptions};
 use super::table::Table;
 use super::worker::Workers;
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, RateLimit};
 use crate::stats::ServerRecorder;
 
 pub(crate) struct ServerCore {
@@ -22,8 +22,11 @@ pub(crate) struct ServerCore {
     pub(crate) session_options: Arc<SessionOptions>,
     pub(crate) workers: Arc<Workers>,
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    /// There is an authenticator, an interceptor, or a rate limit for which requests wait.
+    pub(super) pipeline: bool,
     pub(super) auth_timeout: Option<Duration>,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(super) limit: Option<RateLimit>,
     pub(crate) recorder: Arc<ServerRecorder>,
     /// Handlers that wait, of all connections.
     pub(super) waiting: AtomicUsize,
@@ -47,7 +50,7 @@ impl ServerCore {
 
     /// Requests pass more than their handler.
     pub(super) fn has_pipeline(&self) -> bool {
-        self.authenticator.is_some() || !self.interceptors.is_empty()
+        self.pipeline
     }
 
     /// As many handlers of the whole server wait as may.

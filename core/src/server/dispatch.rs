@@ -26,7 +26,7 @@ use super::handler::{BoxRunning, Handler};
 use super::held::Held;
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
-use super::table::{Entry, Found, Table};
+use super::table::{Entry, Found, RealName, Table};
 use super::{pipeline, task};
 use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
@@ -46,6 +46,8 @@ struct Cached {
     table: Arc<Table>,
     entry: Arc<Entry>,
     handler: Arc<dyn Handler>,
+    /// Its name, if it was asked for by an alias.
+    renamed: Option<Arc<RealName>>,
 }
 
 /// How long handlers take in place, with few looks at the clock.
@@ -180,6 +182,17 @@ impl ServerRole {
             self.answer_error(&frame, &error, ready);
             return Ok(());
         }
+        let mut hold = Duration::ZERO;
+        if let Some(limit) = &self.session.server.limit {
+            // The clock of the batch may be behind a long one: a token more or less is soon made up for.
+            match limit.admit(self.session.bucket.as_deref(), now, deadline) {
+                Ok(wait) => hold = wait,
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    return Ok(());
+                }
+            }
+        }
         let payload = match self.decompress(&frame) {
             Ok(payload) => payload,
             Err(error) => {
@@ -188,15 +201,33 @@ impl ServerRole {
             }
         };
         let Some(found) = self.find(&frame, ready) else { return Ok(()) };
+        if let Some(limit) = &self.session.server.limit {
+            match limit.admit_to(&found.entry.service, now, deadline) {
+                Ok(wait) => hold = hold.max(wait),
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    return Ok(());
+                }
+            }
+        }
         let result = if found.handler.supports(header.serialize()) {
-            let context = self.context(frame, payload, deadline);
-            self.run(&found, context, ready)
+            let mut context = self.context(frame, payload, deadline);
+            if found.renamed.is_some()
+                && let Some(inner) = Arc::get_mut(&mut context.inner)
+            {
+                inner.renamed = found.renamed.clone();
+            }
+            let hold = (hold > Duration::ZERO).then(|| now + hold);
+            self.run(&found, context, hold, ready)
         } else {
             let text = error_text::codec_not_found(header.serialize());
             self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
             Ok(())
         };
-        self.cached = Some(found);
+        // By its own name the method may be something else: an alias in its turn.
+        if found.renamed.is_none() {
+            self.cached = Some(found);
+        }
         result
     }
 
@@ -277,10 +308,11 @@ impl ServerRole {
         }) {
             return Some(cached);
         }
-        let error = match table.find(service, method) {
+        let (found, renamed) = table.find(service, method);
+        let error = match found {
             Found::Entry(entry) => {
                 let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
-                return Some(Cached { table: table.clone(), entry: entry.clone(), handler });
+                return Some(Cached { table: table.clone(), entry: entry.clone(), handler, renamed });
             }
             Found::NoMethod => {
                 Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))
@@ -308,6 +340,7 @@ impl ServerRole {
                 frame,
                 payload,
                 metadata: None,
+                renamed: None,
                 session: self.session.clone(),
                 deadline,
                 response: Mutex::new(Metadata::new()),
@@ -322,6 +355,7 @@ impl ServerRole {
         inner.frame = Frame::default();
         inner.payload = Bytes::new();
         inner.metadata = None;
+        inner.renamed = None;
         inner.token = OnceLock::new();
         if let Ok(response) = inner.response.get_mut()
             && !response.is_empty()
@@ -331,14 +365,14 @@ impl ServerRole {
         self.spare = Some(call);
     }
 
-    fn run(&mut self, found: &Cached, context: Context, ready: &mut Vec<u8>) -> Result<()> {
+    fn run(&mut self, found: &Cached, context: Context, hold: Option<Instant>, ready: &mut Vec<u8>) -> Result<()> {
         let Cached { entry, handler, .. } = found;
         let call = context.inner.clone();
         let start = ready.len();
         let server = &self.session.server;
         let began = catch_unwind(AssertUnwindSafe(|| {
             if server.has_pipeline() {
-                pipeline::call(self.session.server.clone(), entry.clone(), context)
+                pipeline::call(self.session.server.clone(), entry.clone(), context, hold)
             } else {
                 handler.call(context)
             }

@@ -4,6 +4,7 @@
 //! server does not use costs it nothing: without authenticator and interceptors a request goes from the table straight to
 //! its handler.
 
+mod accept;
 mod backpressure;
 mod builder;
 mod context;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept::Gate;
 use super::builder::ServerBuilder;
 use super::core::ServerCore;
 use super::dispatch::ServerRole;
@@ -19,6 +20,7 @@ use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
+use crate::interceptor::{AccessList, Tee};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::{QueueTotals, ServerStats};
 use crate::transport::{Address, Incoming, Listener};
@@ -29,6 +31,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// What accept loops and the handle share.
 struct Shared {
     core: Arc<ServerCore>,
+    gate: Gate,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     options: ServerOptions,
     /// No new connections.
@@ -58,6 +62,7 @@ impl Server {
         core: Arc<ServerCore>,
         listeners: Vec<Box<dyn Listener>>,
         protocols: Vec<Arc<dyn Protocol>>,
+        tee: Option<Tee>,
         options: ServerOptions,
         shards: Vec<Shard>,
         set: Option<ShardSet>,
@@ -65,6 +70,8 @@ impl Server {
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
         let shared = Arc::new(Shared {
             core,
+            gate: Gate::new(&options),
+            tee,
             protocols,
             options,
             closing: CancellationToken::new(),
@@ -119,6 +126,12 @@ impl Server {
         let removed = next.remove(name);
         self.shared.core.table.store(Arc::new(next));
         removed
+    }
+
+    /// Changes who may connect, from the next connection on: instead of the options `access.allow` and `access.deny`.
+    /// Connections that are open stay.
+    pub fn set_access(&self, list: AccessList) {
+        self.shared.gate.set_access(list);
     }
 
     /// The services that can be called.
@@ -246,14 +259,12 @@ async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Ve
                 continue;
             }
         };
-        if !shared.core.enter() {
-            shared.core.recorder.failed();
-            tracing::warn!(
-                target: "rpcx::server",
-                limit = shared.options.max_connections,
-                peer = incoming.remote(),
-                "limit.max_connections: a connection was refused"
-            );
+        let admitted = tokio::select! {
+            biased;
+            () = shared.closing.cancelled() => return,
+            admitted = shared.gate.admit(&shared.core, incoming.remote()) => admitted,
+        };
+        if !admitted {
             continue;
         }
         let shard = shards[next % shards.len()].clone();
@@ -270,9 +281,12 @@ async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
     let opened = tokio::select! {
         () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
         opened = async {
-            let io = within(limit, incoming.open()).await.map_err(|limit| {
+            let mut io = within(limit, incoming.open()).await.map_err(|limit| {
                 Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({limit:?})"))
             })??;
+            if let Some(tee) = &shared.tee {
+                io.reader = tee.reader(io.reader, &io.info.remote);
+            }
             choose(io, &shared.protocols, limit).await
         } => opened,
     };

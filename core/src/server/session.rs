@@ -20,6 +20,7 @@ use super::worker::Workers;
 use crate::connection::link::{Flush, Link};
 use crate::connection::{buffers, check_metadata};
 use crate::error::{Error, Reason, Result};
+use crate::interceptor::TokenBucket;
 
 /// What every session of a server goes by.
 #[derive(Clone)]
@@ -83,11 +84,15 @@ pub(crate) struct Session {
     unbegun: AtomicUsize,
     room: Notify,
     refused: OnceLock<Error>,
+    /// The client's share of the request rate.
+    pub(super) bucket: Option<Arc<TokenBucket>>,
 }
 
 impl Session {
     pub(super) fn new(link: Arc<Link>, server: Arc<ServerCore>) -> Session {
+        let bucket = server.limit.as_ref().and_then(|limit| limit.peer(&link.info.remote, Instant::now()));
         Session {
+            bucket,
             link,
             options: server.session_options.clone(),
             server,

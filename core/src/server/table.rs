@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::context::Context;
 use super::handler::{Blocking, Function, Handler, RawFunction, ServiceMethod, Shared};
 use crate::codec::{Decode, Encode};
+use crate::config::Alias;
 use crate::error::Result;
 use crate::stats::MethodRecorder;
 
@@ -141,10 +142,21 @@ pub(crate) enum Found<'a> {
 /// The methods of one service by name.
 type Methods = HashMap<Box<[u8]>, Arc<Entry>>;
 
+/// What an alias stands for.
+pub(crate) struct RealName {
+    pub(crate) service: Box<[u8]>,
+    pub(crate) method: Box<[u8]>,
+}
+
+/// What the aliases of one service stand for, by method.
+type RealNames = HashMap<Box<[u8]>, Arc<RealName>>;
+
 /// All services of a server. Replaced as a whole when one is added or removed.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
     services: HashMap<Box<[u8]>, Methods>,
+    /// Second names, by service and method.
+    aliases: HashMap<Box<[u8]>, RealNames>,
     fallback: Option<Arc<Entry>>,
 }
 
@@ -180,15 +192,31 @@ impl Table {
         self.services.remove(service.as_bytes()).is_some()
     }
 
-    /// Gives a method a second name. False when there is no such method.
-    pub(crate) fn alias(&mut self, alias: (&str, &str), real: (&str, &str)) -> bool {
-        let Found::Entry(entry) = self.find(real.0.as_bytes(), real.1.as_bytes()) else { return false };
-        let entry = entry.clone();
-        self.services.entry(alias.0.as_bytes().into()).or_default().insert(alias.1.as_bytes().into(), entry);
-        true
+    /// Renames requests for one method to another, registered or not; a name that is registered too is no longer reached by
+    /// it. As with Go's, what an alias stands for is no alias again.
+    pub(crate) fn alias(&mut self, alias: &Alias) {
+        let real =
+            RealName { service: alias.real_service.as_bytes().into(), method: alias.real_method.as_bytes().into() };
+        let methods = self.aliases.entry(alias.service.as_bytes().into()).or_default();
+        methods.insert(alias.method.as_bytes().into(), Arc::new(real));
     }
 
-    pub(crate) fn find(&self, service: &[u8], method: &[u8]) -> Found<'_> {
+    /// Whether a request under this name, renamed or not, would reach a handler.
+    pub(crate) fn answers(&self, service: &str, method: &str) -> bool {
+        matches!(self.look_up(service.as_bytes(), method.as_bytes()), Found::Entry(_))
+    }
+
+    /// The method that a request asks for; beside it its real name if it was asked for by an alias.
+    pub(crate) fn find(&self, service: &[u8], method: &[u8]) -> (Found<'_>, Option<Arc<RealName>>) {
+        if !self.aliases.is_empty()
+            && let Some(real) = self.aliases.get(service).and_then(|methods| methods.get(method))
+        {
+            return (self.look_up(&real.service, &real.method), Some(real.clone()));
+        }
+        (self.look_up(service, method), None)
+    }
+
+    fn look_up(&self, service: &[u8], method: &[u8]) -> Found<'_> {
         match self.services.get(service) {
             Some(methods) => match methods.get(method) {
                 Some(entry) => Found::Entry(entry),
@@ -198,8 +226,9 @@ impl Table {
         }
     }
 
-    /// The service paths, for registries.
+    /// The service paths that can be called, for registries; those of aliases too.
     pub(crate) fn services(&self) -> impl Iterator<Item = String> + '_ {
-        self.services.keys().map(|name| String::from_utf8_lossy(name).into_owned())
+        let aliases = self.aliases.keys().filter(|name| !self.services.contains_key(*name));
+        self.services.keys().chain(aliases).map(|name| String::from_utf8_lossy(name).into_owned())
     }
 }

@@ -150,7 +150,7 @@ pub(super) fn answer_panic(
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("the panic has no text");
-    let (service, method) = (call.frame.service_str(), call.frame.method_str());
+    let (service, method) = (call.service(), call.method());
     tracing::error!(target: "rpcx::server", %service, %method, panic = text, "a handler panicked");
     entry.recorder.panicked();
     let shown = if call.session.options.panic_text { text } else { "" };

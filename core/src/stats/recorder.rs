@@ -2,8 +2,8 @@
 
 use super::histogram::{Distribution, Histogram};
 use super::snapshot::{
-    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
-    ServerStats, Traffic,
+    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, RefusedTotals,
+    SCHEMA, ServerStats, Traffic,
 };
 use super::striped::{Striped, Writers};
 use crate::error::{ErrorKind, Reason};
@@ -351,10 +351,22 @@ impl ClientRecorder {
     }
 }
 
+/// The rule by which a server refused a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client's address may not connect.
+    AccessList,
+    /// Connections came too fast.
+    RateLimit,
+    /// There are `max_connections` already.
+    MaxConnections,
+}
+
 /// Counts for one server.
 #[derive(Debug, Default)]
 pub struct ServerRecorder {
     common: Common,
+    refused: [Count; 3],
 }
 
 impl ServerRecorder {
@@ -381,6 +393,12 @@ impl ServerRecorder {
     /// A connection was refused, or its handshake failed.
     pub fn failed(&self) {
         self.common.failed.add(1);
+    }
+
+    /// A connection was closed without a byte.
+    pub fn refused_connection(&self, refusal: Refusal) {
+        self.failed();
+        self.refused[refusal as usize].add(1);
     }
 
     /// A request was answered with this error and no handler was started.
@@ -410,6 +428,11 @@ impl ServerRecorder {
             panics: totals.panics,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
+            refused: RefusedTotals {
+                access_list: self.refused[Refusal::AccessList as usize].get(),
+                rate_limit: self.refused[Refusal::RateLimit as usize].get(),
+                max_connections: self.refused[Refusal::MaxConnections as usize].get(),
+            },
             queue,
             pushes: self.common.pushes(),
             methods,

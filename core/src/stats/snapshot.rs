@@ -109,6 +109,8 @@ pub struct ServerStats {
     pub traffic: Traffic,
     /// Connections of all listeners.
     pub connections: ConnectionTotals,
+    /// Connections that were closed without a byte, by the rule that refused them.
+    pub refused: RefusedTotals,
     /// What waits to be written now.
     pub queue: QueueTotals,
     /// Pushes to clients.
@@ -141,6 +143,18 @@ pub struct ConnectionTotals {
     pub closed: u64,
     /// Open now.
     pub open: u64,
+}
+
+/// Why a server refused connections; they are in [`ConnectionTotals::failed`] too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RefusedTotals {
+    /// The options `access.allow` and `access.deny`.
+    pub access_list: u64,
+    /// The option `rate_limit.connections`.
+    pub rate_limit: u64,
+    /// The option `max_connections`.
+    pub max_connections: u64,
 }
 
 /// What waits to be written, on all connections, because a peer or its network takes it too slowly.
@@ -208,6 +222,9 @@ pub struct LatencyStats {
     pub p999_us: f64,
     /// The longest.
     pub max_us: f64,
+    /// For exporters: how many took at most 50 µs, 100 µs, … 10 s, the bounds of `docs/METRICS.md`.
+    #[serde(skip)]
+    pub buckets: [u64; 17],
 }
 
 impl LatencyStats {
@@ -221,6 +238,7 @@ impl LatencyStats {
             p99_us: us(distribution.quantile(0.99)),
             p999_us: us(distribution.quantile(0.999)),
             max_us: us(distribution.max()),
+            buckets: distribution.cumulative(),
         }
     }
 }

