@@ -73,6 +73,8 @@ impl Dialer {
 pub(crate) struct ClientCore {
     pub(super) options: ClientOptions,
     pub(super) discovery: Arc<dyn Discovery>,
+    /// The discovery was opened for this client alone, and ends with it.
+    owns_discovery: bool,
     pub(super) dialer: Arc<Dialer>,
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
@@ -88,7 +90,7 @@ pub(crate) struct ClientCore {
 impl ClientCore {
     pub(super) fn new(
         options: ClientOptions,
-        discovery: Arc<dyn Discovery>,
+        (discovery, owns_discovery): (Arc<dyn Discovery>, bool),
         transports: Transports,
         compressors: Compressors,
         interceptors: Vec<Arc<dyn Interceptor>>,
@@ -135,6 +137,7 @@ impl ClientCore {
             budget: RetryBudget::new(rules, Instant::now()),
             options,
             discovery,
+            owns_discovery,
             dialer: Arc::new(dialer),
             compressors,
             interceptors,
@@ -211,7 +214,9 @@ impl ClientCore {
         for caller in self.connections() {
             caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
         }
-        self.discovery.close();
+        if self.owns_discovery {
+            self.discovery.close();
+        }
         self.pushes.close();
     }
 }

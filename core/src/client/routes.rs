@@ -124,7 +124,12 @@ impl Routes {
         }
         let visible = visible(&latest, client.options.group.as_deref().unwrap_or_default());
         let diff = visible.diff(&old.visible);
-        let endpoints = visible.nodes().iter().map(|node| client.endpoint(&node.shared_address())).collect::<Vec<_>>();
+        // Servers that stay are taken over as they are; only new ones are looked up.
+        let endpoints = diff.origins().zip(visible.nodes()).map(|(origin, node)| match origin {
+            Some(index) => old.endpoints[index].clone(),
+            None => client.endpoint(&node.shared_address()),
+        });
+        let endpoints = endpoints.collect::<Vec<_>>();
         self.selector.update(&visible, &diff);
         self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
     }
@@ -142,13 +147,17 @@ impl Routes {
         let limit = Instant::now() + client.options.discovery_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut watch = self.watch.clone();
-        if tokio::time::timeout_at(until.into(), watch.known()).await.is_err() {
-            return Err(Error::new(
-                Reason::NoServerDiscoveryTimeout,
-                format!("discovery has not answered for service {} yet", self.service),
-            ));
+        match tokio::time::timeout_at(until.into(), watch.known()).await {
+            Ok(Some(_)) => Ok(self.current(client)),
+            // In time, but closed: it will never answer.
+            Ok(None) | Err(_) => {
+                let why = watch.problem().map(|problem| format!(": {problem}")).unwrap_or_default();
+                Err(Error::new(
+                    Reason::NoServerDiscoveryTimeout,
+                    format!("discovery has not answered for service {} yet{why}", self.service),
+                ))
+            }
         }
-        Ok(self.current(client))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Options of clients, calls and servers, each scope one declarative table.
+//! Options of clients, calls, servers and discoveries, each scope one declarative table.
 //!
 //! A line of a table gives an option its name, type, default, range, the moment it takes effect and its meaning. From
 //! it come the field of the struct, [`set`](ClientOptions::set) by name, the checks, the serde form and the row of
@@ -25,6 +25,7 @@ mod allowed;
 mod call;
 mod choice;
 mod client;
+mod discovery;
 mod secret;
 mod server;
 mod suggest;
@@ -34,6 +35,7 @@ mod value;
 pub use call::CallOptions;
 pub use choice::{FailMode, InFlightPolicy, PushOverflow, SelectMode};
 pub use client::{ClientOptions, ClientTlsOptions, RetryBudgetOptions};
+pub use discovery::DiscoveryOptions;
 pub use secret::Secret;
 pub use server::{ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};

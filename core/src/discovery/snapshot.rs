@@ -49,6 +49,16 @@ impl Snapshot {
         Self { revision, state, nodes: self.nodes.clone() }
     }
 
+    /// The same snapshot with every node that did not change being the very one of `old`, so that whoever compares the two
+    /// later looks at no text. `change` is what led from `old` to it.
+    pub(super) fn reusing(&self, old: &Self, change: &Diff) -> Self {
+        let nodes = change.carried().zip(&*self.nodes).map(|(before, node)| match before {
+            Some(before) => old.nodes[before].clone(),
+            None => node.clone(),
+        });
+        Self { nodes: nodes.collect(), ..*self }
+    }
+
     /// Grows with every change that a discovery publishes for a service. Not the registry's own revision.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -88,11 +98,11 @@ impl Snapshot {
     /// shares its nodes with `self`.
     #[must_use]
     pub fn retain(&self, mut keep: impl FnMut(&Node) -> bool) -> Self {
-        let kept: Vec<Node> = self.nodes.iter().filter(|node| keep(node)).cloned().collect();
-        if kept.len() == self.nodes.len() {
+        let Some(first) = self.nodes.iter().position(|node| !keep(node)) else {
             return self.clone();
-        }
-        Self { nodes: kept.into(), ..*self }
+        };
+        let rest = self.nodes[first + 1..].iter().filter(|node| keep(node));
+        Self { nodes: self.nodes[..first].iter().chain(rest).cloned().collect(), ..*self }
     }
 
     /// What changed since `old`. Linear in the number of nodes; at once when they [share](Self::shares_nodes) them.

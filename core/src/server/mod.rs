@@ -4,6 +4,7 @@
 //! server does not use costs it nothing: without authenticator and interceptors a request goes from the table straight to
 //! its handler.
 
+mod announce;
 mod builder;
 mod context;
 mod core;
@@ -26,5 +27,5 @@ pub use handler::{Local, Shared};
 pub use pipeline::Authenticator;
 pub use protocol::{Protocol, Wants};
 pub use push::ConnectionHandle;
-pub use running::Server;
+pub use running::{Server, Shutdown};
 pub use table::{Method, Service};
