@@ -3,7 +3,8 @@
 //! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, OptionRow, PushOverflow, SelectMode, ServerOptions,
+    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, OptionRow, PushOverflow, SelectMode,
+    ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
 use serde_json::{Value, json};

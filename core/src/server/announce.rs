@@ -246,7 +246,10 @@ impl Keeper {
             reached
         };
         let late = |_| {
-            Err(Error::new(Reason::ConnectTimeout, format!("no answer from a registry within registry_timeout ({limit:?})")))
+            Err(Error::new(
+                Reason::ConnectTimeout,
+                format!("no answer from a registry within registry_timeout ({limit:?})"),
+            ))
         };
         let reached = tokio::time::timeout(limit, withdraw).await.unwrap_or_else(late);
         if let Err(error) = &reached {
@@ -277,7 +280,11 @@ fn pause(failures: u32) -> Duration {
 /// # Errors
 /// `config.bad_address` for one that cannot be read, `config.bad_argument` for one that means nothing on another machine, or
 /// in another process where the registries reach further than this one.
-pub(super) fn addresses(advertise: &[String], listening: &[Address], registries: &[OwnedRegistry]) -> Result<Vec<Arc<str>>> {
+pub(super) fn addresses(
+    advertise: &[String],
+    listening: &[Address],
+    registries: &[OwnedRegistry],
+) -> Result<Vec<Arc<str>>> {
     let wrong = |address: &Address, why: &str| {
         Err(Error::new(
             Reason::ConfigBadArgument,
