@@ -1,6 +1,8 @@
 //! What the answers of a registry mean: the rule that keeps one that is down, restarts or is out of date from emptying
 //! clients that work.
 
+#[cfg(feature = "json")]
+use super::SnapshotState;
 use super::{Node, Publisher, Watch};
 use crate::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -73,6 +75,19 @@ impl Feed {
     /// Nodes that were known once, from a file for instance: used, as `Stale`, until there is an answer.
     pub fn remember(&self, nodes: Vec<Node>) {
         self.publisher.remember(nodes, now());
+    }
+
+    /// As [`answer`](Self::answer), from somebody who has judged it already.
+    #[cfg(feature = "json")]
+    pub(super) fn believe(&self, nodes: Vec<Node>) {
+        self.state().first = false;
+        self.answer(nodes);
+    }
+
+    /// Whether the readers have not seen anything yet.
+    #[cfg(feature = "json")]
+    pub(super) fn is_unknown(&self) -> bool {
+        self.publisher.latest().state() == SnapshotState::Unknown
     }
 
     pub(super) fn watch(&self) -> Watch {

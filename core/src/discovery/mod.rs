@@ -8,8 +8,12 @@
 //! What a client makes of a snapshot (connections, selection) is not decided here; addresses are text, kept as written.
 
 mod feed;
+#[cfg(feature = "json")]
+mod file_cache;
 mod filter;
+mod in_process;
 mod list;
+mod locator;
 mod metadata;
 mod node;
 mod snapshot;
@@ -18,8 +22,12 @@ mod url;
 mod watch;
 
 pub use feed::Feed;
+#[cfg(feature = "json")]
+pub use file_cache::FileCache;
 pub use filter::{in_group, is_active, visible};
+pub use in_process::{InProcess, InProcessRegistry};
 pub use list::{Multiple, Peer2Peer};
+pub use locator::Locator;
 pub use metadata::NodeMetadata;
 pub use node::Node;
 pub use snapshot::{Diff, Snapshot, SnapshotState};

@@ -87,6 +87,10 @@ impl<S: Source> SourceDiscovery<S> {
     /// `config.bad_value` for options out of their range.
     pub fn new(source: S, options: DiscoveryOptions) -> Result<Self> {
         options.validate()?;
+        Ok(Self::of_valid(source, options))
+    }
+
+    pub(super) fn of_valid(source: S, options: DiscoveryOptions) -> Self {
         let shared = Shared {
             source,
             options,
@@ -94,7 +98,7 @@ impl<S: Source> SourceDiscovery<S> {
             feeds: Mutex::default(),
             closed: CancellationToken::new(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Self { shared: Arc::new(shared) }
     }
 
     /// What it asks.
