@@ -39,12 +39,10 @@ mod records;
 pub use options::DnsOptions;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use options::Records;
-use rpcx::discovery::{BoxFuture, Discovery, Feed, Schemes, Scheme, Source, SourceDiscovery};
+use rpcx::discovery::{BoxFuture, Discovery, Feed, Scheme, Schemes, Source, SourceDiscovery};
 use rpcx::{Error, Reason, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -157,8 +155,9 @@ fn name_server(at: &SocketAddr) -> NameServerConfig {
 fn own_servers() -> ResolverOpts {
     let mut options = ResolverOpts::default();
     options.use_hosts_file = ResolveHosts::Never;
-    options.timeout = Duration::from_secs(2);
-    options.attempts = 2;
+    // A server that is gone is known to be before `discovery_timeout` has passed.
+    options.timeout = Duration::from_secs(1);
+    options.attempts = 1;
     options
 }
 

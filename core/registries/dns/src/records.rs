@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_in_brackets() {
-        let of = |ip: &str| node("tcp", ip.parse().expect(ip), 8972, NodeMetadata::default()).expect("node").to_string();
+        let of =
+            |ip: &str| node("tcp", ip.parse().expect(ip), 8972, NodeMetadata::default()).expect("node").to_string();
         assert_eq!((of("10.0.0.1"), of("2001:db8::1")), ("tcp@10.0.0.1:8972".into(), "tcp@[2001:db8::1]:8972".into()));
     }
 }

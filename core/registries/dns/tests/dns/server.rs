@@ -1,7 +1,7 @@
 //! A real DNS server on loopback: dnsmasq, with records that tests change.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -20,12 +20,13 @@ pub(crate) struct DnsServer {
 }
 
 impl DnsServer {
-    /// Starts a server of the domain `test`. `arguments` are added to its command line.
-    pub(crate) fn start(arguments: &[&str]) -> DnsServer {
+    /// Starts a server of the domain `test` with these records, as in [`set_hosts`](Self::set_hosts). `arguments` are added to
+    /// its command line.
+    pub(crate) fn start(hosts: &str, arguments: &[&str]) -> DnsServer {
         let arguments = arguments.iter().map(|text| text.to_string()).collect();
         let folder = tempfile::tempdir().unwrap();
         let mut server = DnsServer { child: None, port: 0, arguments, folder };
-        server.set_hosts("");
+        server.set_hosts(hosts);
         for _ in 0..20 {
             server.port = free_port();
             if server.try_run() {
@@ -40,7 +41,7 @@ impl DnsServer {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
-    /// Replaces the records: `ADDRESS NAME`, a line each.
+    /// Replaces the records: `ADDRESS NAME`, a line each. Takes effect a little later.
     pub(crate) fn set_hosts(&self, hosts: &str) {
         std::fs::write(self.hosts(), hosts).unwrap();
         if let Some(child) = &self.child {
@@ -68,7 +69,9 @@ impl DnsServer {
 
     /// False if it ends instead of listening.
     fn try_run(&mut self) -> bool {
-        let mut child = Command::new("dnsmasq")
+        // Where Debian puts it; a user's own path may lack the folder.
+        let path = ["/usr/sbin/dnsmasq", "/usr/local/sbin/dnsmasq"].into_iter().find(|path| Path::new(path).exists());
+        let mut child = Command::new(path.unwrap_or("dnsmasq"))
             .args(["--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-resolv", "--no-hosts"])
             .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--user=root", "--local=/test/"])
             .arg(format!("--port={}", self.port))
