@@ -20,7 +20,7 @@ fn failed(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// `folder://PATH`, for clients and for servers.
-pub struct FolderScheme;
+pub(crate) struct FolderScheme;
 
 impl Scheme for FolderScheme {
     fn names(&self) -> &[&str] {
