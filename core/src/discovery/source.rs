@@ -2,11 +2,13 @@
 
 use super::{BoxFuture, Discovery, Feed, Publisher, Watch};
 use crate::config::DiscoveryOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +164,16 @@ impl<S: Source> fmt::Debug for SourceDiscovery<S> {
     }
 }
 
+/// A source that panics has failed like any other: its clients keep their servers, and it is asked again.
+async fn catch_panic(mut follow: BoxFuture<'_, Error>) -> Error {
+    std::future::poll_fn(move |context| {
+        // The future is not polled again after a panic.
+        let polled = catch_unwind(AssertUnwindSafe(|| follow.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Error::new(Reason::InternalBug, "the source of a discovery panicked")))
+    })
+    .await
+}
+
 impl<S: Source> Shared<S> {
     fn feeds(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
@@ -191,7 +203,7 @@ impl<S: Source> Shared<S> {
         let mut failures = 0;
         loop {
             feed.begin();
-            let error = self.source.follow(service, feed).await;
+            let error = catch_panic(self.source.follow(service, feed)).await;
             failures = if feed.has_answered() { 1 } else { failures + 1 };
             feed.interrupted(&error);
             let pause = self.pause(failures);

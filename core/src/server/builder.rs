@@ -318,8 +318,20 @@ impl ServerBuilder {
             }
         };
         let server = Server::start(core, listeners, self.protocols, options, shards, set, announcing);
+        // Whoever gives up waiting for the registries has no handle to end the server by.
+        let starting = CloseOnDrop(&server);
         server.announce().await?;
+        std::mem::forget(starting);
         Ok(server)
+    }
+}
+
+/// Closes a server that nobody gets.
+struct CloseOnDrop<'a>(&'a Server);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

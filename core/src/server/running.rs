@@ -125,10 +125,7 @@ impl Server {
     pub(super) async fn announce(&self) -> Result<()> {
         self.announce_services();
         match self.announced(self.shared.options.registry_timeout).await {
-            Err(error) if error.kind() == ErrorKind::Config => {
-                self.close();
-                Err(error)
-            }
+            Err(error) if error.kind() == ErrorKind::Config => Err(error),
             Err(error) => {
                 tracing::warn!(target: "rpcx::server", %error, "the server runs, but a registry does not list it yet");
                 Ok(())

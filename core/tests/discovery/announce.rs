@@ -219,3 +219,23 @@ fn a_refusal_is_tried_again_unless_it_is_for_good() {
         assert_eq!((error.reason(), error.message()), (Reason::ConfigBadArgument, "refused"));
     });
 }
+
+#[test]
+fn a_start_that_is_given_up_leaves_no_server() {
+    run(async {
+        let board = Board::new();
+        board.stop();
+        let folder = tempfile::tempdir().unwrap();
+        let at = format!("unix@{}", folder.path().join("s").display());
+        let start = who("one").bind(at.as_str()).registry(board.registry()).start();
+        assert!(tokio::time::timeout(ms(50), start).await.is_err(), "the registry is down");
+        let again = async || who("one").bind(at.as_str()).start().await;
+        let until = Instant::now() + LIMIT;
+        while again().await.is_err() {
+            assert!(Instant::now() < until, "the address is still taken");
+            tokio::time::sleep(ms(1)).await;
+        }
+        board.start();
+        assert!(board.list().is_empty());
+    });
+}

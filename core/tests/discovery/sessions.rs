@@ -3,9 +3,10 @@
 use crate::board::Board;
 use crate::support::{LIMIT, ask, eventually, ms, run, seen, until_seen, url, who};
 use rpcx::client::CallOptions;
-use rpcx::discovery::Discovery;
+use rpcx::config::DiscoveryOptions;
+use rpcx::discovery::{BoxFuture, Discovery, Feed, Source, SourceDiscovery};
 use rpcx::error::{Delivery, ErrorKind, Reason};
-use rpcx::{Client, Result};
+use rpcx::{Client, Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -225,5 +226,33 @@ fn outside_of_a_runtime_the_error_says_so() {
         // Made in a runtime now: the service is followed.
         let error = ask(&client).await.unwrap_err();
         assert_eq!((error.kind(), error.reason()), (ErrorKind::NoServer, Reason::NoServerEmpty));
+    });
+}
+
+/// Panics whenever it is asked for the second time.
+struct Shaky(AtomicUsize);
+
+impl Source for Shaky {
+    fn follow<'a>(&'a self, _service: &'a str, feed: &'a Feed) -> BoxFuture<'a, Error> {
+        Box::pin(async move {
+            let time = self.0.fetch_add(1, Ordering::SeqCst);
+            assert_ne!(time, 1, "this panic is the test's own");
+            feed.answer(vec![format!("tcp@a:{}", time + 1).parse().unwrap()]);
+            if time > 1 {
+                std::future::pending::<()>().await;
+            }
+            Error::new(Reason::ConnectOther, "lost")
+        })
+    }
+}
+
+#[test]
+fn a_source_that_panics_is_asked_again() {
+    run(async {
+        let mut options = DiscoveryOptions::default();
+        options.set("reconnect_interval", "1ms").unwrap();
+        let discovery = SourceDiscovery::new(Shaky(AtomicUsize::new(0)), options).unwrap();
+        until_seen(&discovery.watch("Who"), "tcp@a:3 live").await;
+        assert_eq!(discovery.source().0.load(Ordering::SeqCst), 3);
     });
 }
