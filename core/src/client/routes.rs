@@ -14,7 +14,7 @@ use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use crate::balance::{self, CallInfo, Outcome, Position, Selector, Verdict};
 use crate::config::{ClientOptions, SelectMode};
-use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
+use crate::discovery::{Snapshot, SnapshotState, Watch, visible_after};
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::stats::MethodRecorder;
 
@@ -23,7 +23,8 @@ pub(crate) struct Table {
     /// The snapshot as discovery gave it, before filters.
     source: Arc<Snapshot>,
     visible: Snapshot,
-    endpoints: Vec<Arc<Endpoint>>,
+    /// Shared with the table before where no server has come or gone.
+    endpoints: Arc<[Arc<Endpoint>]>,
 }
 
 /// Selections in a row that may fall on servers which wait out a failed dial.
@@ -57,9 +58,9 @@ impl Routes {
             selector: selector(&client.options)?,
             watch,
             table: ArcSwap::from_pointee(Table {
-                source: Arc::new(Snapshot::unknown()),
+                source: Arc::new(empty.clone()),
                 visible: empty,
-                endpoints: Vec::new(),
+                endpoints: Arc::default(),
             }),
             updating: Mutex::new(()),
             methods: ArcSwap::default(),
@@ -122,14 +123,18 @@ impl Routes {
         if Arc::ptr_eq(&old.source, &latest) {
             return;
         }
-        let visible = visible(&latest, client.options.group.as_deref().unwrap_or_default());
-        let diff = visible.diff(&old.visible);
-        // Servers that stay are taken over as they are; only new ones are looked up.
-        let endpoints = diff.origins().zip(visible.nodes()).map(|(origin, node)| match origin {
-            Some(index) => old.endpoints[index].clone(),
-            None => client.endpoint(&node.shared_address()),
-        });
-        let endpoints = endpoints.collect::<Vec<_>>();
+        let group = client.options.group.as_deref().unwrap_or_default();
+        let (visible, diff) = visible_after(&latest, group, &old.source, &old.visible);
+        let endpoints = if diff.added.is_empty() && diff.removed.is_empty() {
+            old.endpoints.clone()
+        } else {
+            // Servers that stay are taken over as they are; only new ones are looked up.
+            let endpoints = diff.origins().zip(visible.nodes()).map(|(origin, node)| match origin {
+                Some(index) => old.endpoints[index].clone(),
+                None => client.endpoint(&node.shared_address()),
+            });
+            endpoints.collect()
+        };
         self.selector.update(&visible, &diff);
         self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
     }

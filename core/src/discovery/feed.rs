@@ -3,7 +3,7 @@
 
 #[cfg(feature = "json")]
 use super::SnapshotState;
-use super::{Node, Publisher, Watch};
+use super::{Node, NodeChange, Publisher, Snapshot, Watch};
 use crate::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,6 +58,26 @@ impl Feed {
     /// lags, or a registry that has lost its data.
     pub fn answer_at(&self, revision: u64, nodes: Vec<Node>) {
         self.take(Some(revision), nodes, now());
+    }
+
+    /// What changed since the last answer or change of this session, in order: for a registry that tells it, and much
+    /// cheaper than the whole list where nodes are many. Does nothing before the first answer of a session, when there is
+    /// nothing that could have changed.
+    pub fn change(&self, revision: Option<u64>, changes: impl IntoIterator<Item = NodeChange>) {
+        let mut state = self.state();
+        if state.first {
+            return;
+        }
+        state.revision = revision;
+        if state.held.is_none() {
+            return self.publisher.change(changes);
+        }
+        // The session began with no nodes; those of before, which are still shown, are not what changes.
+        let nodes = Snapshot::unknown().after(changes).nodes().to_vec();
+        if !nodes.is_empty() {
+            state.held = None;
+            self.publisher.publish(nodes);
+        }
     }
 
     /// A new session begins: if its first answer is empty it is in doubt. Each [`Source::follow`](super::Source::follow)
@@ -272,6 +292,26 @@ mod tests {
         assert_eq!(scene.answer(1001, 3, ""), "a stale 1");
         assert_eq!(scene.end_hold(1060), "a stale 1");
         assert_eq!(scene.end_hold(1061), " live");
+    }
+
+    #[test]
+    fn changes_follow_an_answer_of_the_same_session() {
+        let scene = Scene::new();
+        let set = |text: &str| NodeChange::Set(text.parse().expect(text));
+        let change = |changes: Vec<NodeChange>| {
+            scene.0.change(None, changes);
+            scene.seen()
+        };
+        assert_eq!(change(vec![set("a")]), "unknown", "nothing is known that could have changed");
+        scene.answer(0, 1, "b,d");
+        assert_eq!(change(vec![set("c"), set("a"), NodeChange::Remove("d".into())]), "a,b,c live");
+        assert_eq!(change(vec![NodeChange::Remove("a".into()), set("a"), NodeChange::Remove("b".into())]), "a,c live");
+        scene.interrupt(5);
+        assert_eq!(change(vec![NodeChange::Remove("a".into())]), "a,c stale 5");
+        scene.answer(6, 2, "");
+        assert_eq!(change(vec![NodeChange::Remove("a".into())]), "a,c stale 5", "nothing was there to be removed");
+        assert_eq!(change(vec![set("e")]), "e live", "the session began with none");
+        assert_eq!(change(vec![NodeChange::Remove("e".into())]), " live");
     }
 
     #[test]

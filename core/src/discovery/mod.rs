@@ -24,13 +24,13 @@ mod watch;
 pub use feed::Feed;
 #[cfg(feature = "json")]
 pub use file_cache::FileCache;
-pub use filter::{in_group, is_active, visible};
+pub use filter::{in_group, is_active, visible, visible_after};
 pub use in_process::{InProcess, InProcessRegistry};
 pub use list::{Multiple, Peer2Peer};
 pub use locator::Locator;
 pub use metadata::NodeMetadata;
 pub use node::Node;
-pub use snapshot::{Diff, Snapshot, SnapshotState};
+pub use snapshot::{Diff, NodeChange, Snapshot, SnapshotState};
 pub use source::{Source, SourceDiscovery};
 pub use url::{Scheme, Schemes};
 pub use watch::{Publisher, Watch};

@@ -1,6 +1,6 @@
 //! The cell between a discovery and its readers: it holds the newest snapshot and nothing older.
 
-use super::{Node, Snapshot, SnapshotState};
+use super::{Node, NodeChange, Snapshot, SnapshotState};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,11 +111,21 @@ impl Publisher {
     /// Publishes the nodes, in any order, as the live ones. Readers wake only if something changed, so that a source may
     /// be listed as often as it likes. Does nothing once closed.
     pub fn publish(&self, nodes: Vec<Node>) {
-        let new = Snapshot::new(0, SnapshotState::Live, nodes);
         let old = self.latest();
+        self.publish_after(&old, Snapshot::new(0, SnapshotState::Live, nodes));
+    }
+
+    /// Publishes the nodes of now after these steps, as the live ones: for a source that tells what changed, and much
+    /// cheaper than the whole list where nodes are many. For one thread at a time.
+    pub fn change(&self, changes: impl IntoIterator<Item = NodeChange>) {
+        let old = self.latest();
+        self.publish_after(&old, old.after(changes).restated(0, SnapshotState::Live));
+    }
+
+    fn publish_after(&self, old: &Snapshot, new: Snapshot) {
         // The same nodes stay the same in memory: whoever kept indices into them can go on using them.
-        let diff = new.diff(&old);
-        let new = if diff.is_empty() { old.restated(0, SnapshotState::Live) } else { new.reusing(&old, &diff) };
+        let diff = new.diff(old);
+        let new = if diff.is_empty() { old.restated(0, SnapshotState::Live) } else { new.reusing(old, &diff) };
         self.report(None);
         self.replace(new);
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{run, url, who};
 use rpcx::client::CallOptions;
-use rpcx::discovery::{Discovery, Multiple, Node};
+use rpcx::discovery::{Discovery, Multiple, Node, NodeChange};
 use rpcx::{Client, Result};
 use std::sync::Arc;
 
@@ -30,6 +30,12 @@ fn an_update_replaces_only_the_node_that_changed() {
     let fresh = |(new, old): &(&Node, &Node)| !std::ptr::eq(new.address(), old.address());
     assert_eq!(after.nodes().iter().zip(before.nodes()).filter(fresh).count(), 1);
     assert_eq!(after.nodes()[diff.changed[0]].metadata().weight(), 9);
+    // One step instead of a list: the same again.
+    let changed = after.nodes()[4321].address().to_owned() + "?weight=5";
+    discovery.change([NodeChange::Set(changed.parse().unwrap())]);
+    let last = watch.latest();
+    assert_eq!(last.diff(&after).changed, [4321]);
+    assert_eq!(last.nodes().iter().zip(after.nodes()).filter(fresh).count(), 1);
 }
 
 /// One real server among them: whatever changes around it, its connection stays and calls go on.
@@ -48,6 +54,7 @@ fn servers_that_stay_keep_their_connections() {
             let name: String = answer.unwrap().value;
             assert_eq!(name, "here");
             discovery.update(with_server(Some(changed)));
+            discovery.change([NodeChange::Remove(list(None)[changed].shared_address())]);
         }
         assert_eq!(server.stats().connections.opened, 1);
     });
