@@ -115,26 +115,46 @@ pub fn encode_with<E: From<EncodeError>>(
     let start = out.len();
     write_head(out, head, 0, 0)?;
     let payload_start = out.len();
-    let written = payload(out).and_then(|()| patch_lengths(out, start, payload_start).map_err(E::from));
-    match written {
-        Ok(end) => Ok(Encoded { start, payload_start, end }),
-        Err(error) => {
-            out.truncate(start);
-            Err(error)
-        }
+    let written = payload(out).and_then(|()| complete(out, start, payload_start).map_err(E::from));
+    if written.is_err() {
+        out.truncate(start);
     }
+    written
 }
 
-fn patch_lengths(out: &mut [u8], start: usize, payload_start: usize) -> Result<usize, EncodeError> {
+/// Fills in the two length words of the frame that begins at `start` and ends with the buffer: one whose head came from
+/// [`encode_head`] for an empty payload, perhaps long ago, and whose payload was appended at `payload_start` since.
+///
+/// ```
+/// # use rpcx_protocol::{complete, encode, encode_head, Head, Header, SerializeType};
+/// let head = Head::new(Header::request(SerializeType::RAW, 1), b"Arith", b"Mul");
+/// let mut template = Vec::new();
+/// encode_head(&mut template, &head, 0).unwrap();
+///
+/// let mut out = template.clone();
+/// out.extend_from_slice(b"payload");
+/// complete(&mut out, 0, template.len()).unwrap();
+/// # let mut whole = Vec::new();
+/// # encode(&mut whole, &head, b"payload").unwrap();
+/// # assert_eq!(out, whole);
+/// ```
+///
+/// # Errors
+/// A frame above 4 GiB; its length words are then as they were.
+///
+/// # Panics
+/// If the buffer ends before `payload_start`, or if that lies less than a head behind `start`.
+#[inline]
+pub fn complete(out: &mut [u8], start: usize, payload_start: usize) -> Result<Encoded, EncodeError> {
     let end = out.len();
     assert!(end >= payload_start, "the payload's writer cut the buffer");
     let len = end - start;
     let total = u32::try_from(len - HEADER_LEN).map_err(|_| EncodeError { len })?;
     // The payload is shorter than the total, so its length fits as well.
     let payload_len = (end - payload_start) as u32;
-    out[start + HEADER_LEN - 4..start + HEADER_LEN].copy_from_slice(&total.to_be_bytes());
+    out[start + TOTAL_OFFSET..start + HEADER_LEN].copy_from_slice(&total.to_be_bytes());
     out[payload_start - 4..payload_start].copy_from_slice(&payload_len.to_be_bytes());
-    Ok(end)
+    Ok(Encoded { start, payload_start, end })
 }
 
 /// Everything up to and with the payload's length word; room is made for `room` bytes more.

@@ -26,7 +26,7 @@ pub mod wheel;
 pub use compress::{COMPRESS_THRESHOLD, CompressError, Compressor, Compressors};
 pub use decoder::{DecodeError, Decoded, Decoder, Refused};
 pub use encode::{
-    EncodeError, Encoded, Head, echo_heartbeat, encode, encode_head, encode_with, mark_response, replace_payload,
+    EncodeError, Encoded, Head, complete, echo_heartbeat, encode, encode_head, encode_with, mark_response, replace_payload,
     set_seq,
 };
 pub use features::{Features, Side};

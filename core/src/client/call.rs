@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rpcx_protocol::compress::CompressError;
-use rpcx_protocol::encode::{EncodeError, Head, encode_with, replace_payload};
 use rpcx_protocol::frame::{Frame, PeerError};
-use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
-use rpcx_protocol::keys;
+use rpcx_protocol::header::{CompressType, SerializeType};
 
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
@@ -58,121 +56,7 @@ impl Opened {
     }
 }
 
-enum Failed {
-    Frame(EncodeError),
-    Codec(CodecError),
-}
-
-impl From<EncodeError> for Failed {
-    fn from(error: EncodeError) -> Failed {
-        Failed::Frame(error)
-    }
-}
-
-/// Decimal digits of the remaining milliseconds, without allocating.
-struct Millis {
-    digits: [u8; 20],
-    start: usize,
-}
-
-impl Millis {
-    fn new(mut value: u64) -> Millis {
-        let mut digits = [b'0'; 20];
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (value % 10) as u8;
-            value /= 10;
-            if value == 0 || start == 0 {
-                return Millis { digits, start };
-            }
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.digits[self.start..]).unwrap_or("0")
-    }
-}
-
 impl Target<'_> {
-    /// Encodes the request, without its sequence number, into a scratch buffer. Returns where the payload begins.
-    pub(super) fn encode(
-        &self,
-        frame: &mut Vec<u8>,
-        plan: &Plan<'_>,
-        payload: PayloadFn<'_>,
-        now: Instant,
-    ) -> Result<usize> {
-        let limits = self.client.limits();
-        let left = plan.deadline.map(|at| Millis::new(at.saturating_duration_since(now).as_millis() as u64));
-        let mut extra = [("", ""); 2];
-        let mut used = 0;
-        if let Some(left) = &left {
-            extra[used] = (keys::SERVER_TIMEOUT, left.as_str());
-            used += 1;
-        }
-        if let Some(token) = plan.auth() {
-            extra[used] = (keys::AUTH, token);
-            used += 1;
-        }
-        let head = Head {
-            header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
-            service: self.routes.service().as_bytes(),
-            method: self.method.name.as_bytes(),
-            metadata: plan.metadata,
-            extra: &extra[..used],
-        };
-        if !plan.metadata.is_empty() {
-            limits.check_metadata(plan.metadata).map_err(|exceeded| {
-                let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
-                Error::new(reason, format!("the request's metadata: {exceeded}"))
-            })?;
-        }
-        let encoded =
-            encode_with(frame, &head, |out| payload(out).map_err(Failed::Codec)).map_err(|failed| match failed {
-                Failed::Codec(error @ CodecError::Unsupported { .. }) => {
-                    Error::new(Reason::CodecUnsupported, error.to_string())
-                }
-                Failed::Codec(error) => {
-                    Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}"))
-                }
-                Failed::Frame(error) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
-            })?;
-        if plan.compress_type() == CompressType::NONE {
-            self.check_size(frame)?;
-        }
-        Ok(encoded.payload_start)
-    }
-
-    /// Compresses the payload of an encoded request, if that was asked for and it is large enough.
-    pub(super) fn compress(&self, frame: &mut Vec<u8>, payload_start: usize, plan: &Plan<'_>) -> Result<()> {
-        let wanted = plan.compress_type();
-        if wanted == CompressType::NONE {
-            return Ok(());
-        }
-        if frame.len() - payload_start > self.client.options.compress_min_size {
-            let compressor = self.client.compressors.get(wanted).ok_or_else(|| {
-                Error::new(
-                    Reason::UnsupportedCompress,
-                    format!("compress_type: no compressor is registered for {wanted}"),
-                )
-            })?;
-            let mut small = Vec::new();
-            compressor.compress(&frame[payload_start..], &mut small).map_err(|error| {
-                Error::new(Reason::CodecEncode, format!("the arguments could not be compressed: {error}"))
-            })?;
-            replace_payload(frame, payload_start, &small, wanted)
-                .map_err(|error| Error::new(Reason::LimitMaxMessageSize, error.to_string()))?;
-        }
-        self.check_size(frame)
-    }
-
-    fn check_size(&self, frame: &[u8]) -> Result<()> {
-        self.client.limits().check_message((frame.len() - HEADER_LEN) as u64).map_err(|exceeded| {
-            Error::new(Reason::LimitMaxMessageSize, format!("the request was not sent: {exceeded}"))
-        })
-    }
-
     fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
         CallInfo {
             payload,

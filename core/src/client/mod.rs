@@ -17,6 +17,7 @@ mod endpoint;
 mod fan_out;
 mod options;
 mod push;
+mod request;
 mod routes;
 mod service;
 

@@ -144,6 +144,8 @@ pub(super) struct Plan<'a> {
     pub(super) deadline: Option<Instant>,
     pub(super) serialize_type: SerializeType,
     pub(super) oneway: bool,
+    /// Nothing in the request's head is this call's own.
+    pub(super) is_plain: bool,
     /// The server of the first attempt, once it is chosen; for the backup request.
     pub(super) first: OnceLock<Arc<str>>,
 }
@@ -171,6 +173,7 @@ impl<'a> Plan<'a> {
             deadline,
             serialize_type,
             oneway,
+            is_plain: metadata.is_empty() && !oneway && options.values.timeout.is_none() && options.parent.is_none(),
             first: OnceLock::new(),
         }
     }
@@ -182,6 +185,7 @@ impl<'a> Plan<'a> {
             deadline: call.deadline,
             serialize_type: call.serialize_type,
             oneway: call.oneway,
+            is_plain: false,
             first: OnceLock::new(),
             ..*self
         }

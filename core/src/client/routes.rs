@@ -12,6 +12,7 @@ use rpcx_protocol::keys;
 
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
+use super::request::Heads;
 use crate::balance::{self, CallInfo, Outcome, Position, Selector, Verdict};
 use crate::config::{ClientOptions, SelectMode};
 use crate::discovery::{Snapshot, SnapshotState, Watch, visible_after};
@@ -46,6 +47,7 @@ pub(crate) struct Routes {
 pub(crate) struct MethodInfo {
     pub(crate) name: Arc<str>,
     pub(crate) recorder: Arc<MethodRecorder>,
+    pub(super) heads: Heads,
 }
 
 impl Routes {
@@ -81,7 +83,8 @@ impl Routes {
             return Ok(method.clone());
         }
         check_name("method", name)?;
-        let fresh = Arc::new(MethodInfo { name: name.into(), recorder: client.recorder.method(&self.service, name) });
+        let recorder = client.recorder.method(&self.service, name);
+        let fresh = Arc::new(MethodInfo { name: name.into(), recorder, heads: Heads::default() });
         let mut kept = fresh.clone();
         self.methods.rcu(|all| {
             let mut all = HashMap::clone(all);

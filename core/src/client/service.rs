@@ -14,7 +14,7 @@ use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::routes::{MethodInfo, Routes};
 #[cfg(feature = "protobuf")]
 use crate::codec::Protobuf;
-use crate::codec::{CodecSet, Decode, Encode, Raw, Serde};
+use crate::codec::{CodecError, CodecSet, Decode, Encode, Raw, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
@@ -183,21 +183,21 @@ impl CodecSet for AnyBytes {
 }
 
 impl Encode<[u8]> for AnyBytes {
-    fn encode(_t: SerializeType, value: &[u8], out: &mut Vec<u8>) -> Result<(), crate::codec::CodecError> {
+    fn encode(_t: SerializeType, value: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         out.extend_from_slice(value);
         Ok(())
     }
 }
 
 impl Encode<Bytes> for AnyBytes {
-    fn encode(_t: SerializeType, value: &Bytes, out: &mut Vec<u8>) -> Result<(), crate::codec::CodecError> {
+    fn encode(_t: SerializeType, value: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         out.extend_from_slice(value);
         Ok(())
     }
 }
 
 impl Decode<Bytes> for AnyBytes {
-    fn decode(_t: SerializeType, payload: &Bytes) -> Result<Bytes, crate::codec::CodecError> {
+    fn decode(_t: SerializeType, payload: &Bytes) -> Result<Bytes, CodecError> {
         Ok(payload.clone())
     }
 }
@@ -251,10 +251,11 @@ impl<C: CodecSet> Method<C> {
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
         let Answer { opened, endpoint, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
-        match decode_payload::<C, R>(serialize, payload) {
-            Ok(value) => Ok(value),
-            Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempts)),
+        let mut decoded = decode_payload::<C, R>(serialize, payload);
+        if let Err(error) = &mut decoded {
+            *error = error.clone().with_server(endpoint.address.clone()).with_attempts(attempts);
         }
+        decoded
     }
 
     /// See [`Service::call_with`].
@@ -400,18 +401,27 @@ fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Resu
     Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
 }
 
-#[inline]
+/// Inlined, with what is rare kept out of it, so that a large reply is not copied at every step of its way to the caller.
+#[inline(always)]
 fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
-    let decoded = match C::decode(serialize, &payload) {
-        // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
-        Err(_) if payload.is_empty() => C::decode(serialize, &Bytes::from_static(zero_value(serialize))),
-        decoded => decoded,
-    };
-    match decoded {
+    match C::decode(serialize, &payload) {
         Ok(value) => Ok(value),
-        Err(error) => Err(Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
-            .with_delivery(Delivery::Answered)),
+        // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
+        Err(_) if payload.is_empty() => decode_nothing::<C, R>(serialize),
+        Err(error) => Err(undecodable(error)),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn decode_nothing<C: Decode<R>, R>(serialize: SerializeType) -> Result<R> {
+    C::decode(serialize, &Bytes::from_static(zero_value(serialize))).map_err(undecodable)
+}
+
+#[cold]
+fn undecodable(error: CodecError) -> Error {
+    Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
+        .with_delivery(Delivery::Answered)
 }
 
 impl Target<'_> {

@@ -33,12 +33,19 @@ impl<T: Message + Default> Decode<T> for Protobuf {
     #[inline]
     fn decode(serialize: SerializeType, payload: &Bytes) -> Result<T, CodecError> {
         CodecError::check::<Self>(serialize)?;
+        // In place, where the caller will find it: messages may be large, and every move of one is a copy.
+        let mut decoded = Ok(T::default());
         // A slice is read faster than `Bytes`, whose only gain would be for fields of that type.
-        // As `Message::decode` does it, with fewer moves of what may be a large struct.
-        let mut message = T::default();
-        match message.merge(payload.as_ref()) {
-            Ok(()) => Ok(message),
-            Err(error) => Err(CodecError::Decode(format!("the protobuf payload: {error}"))),
+        if let Ok(message) = &mut decoded
+            && let Err(error) = message.merge(payload.as_ref())
+        {
+            decoded = Err(undecodable(&error));
         }
+        decoded
     }
+}
+
+#[cold]
+fn undecodable(error: &prost::DecodeError) -> CodecError {
+    CodecError::Decode(format!("the protobuf payload: {error}"))
 }

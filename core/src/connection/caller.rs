@@ -228,7 +228,10 @@ impl Caller {
         set_seq(&mut frame, u64::from(seq));
         let sent = self.link.send(&mut frame, Some(seq), if alone { Flush::Now } else { Flush::Batch });
         buffers::put_scratch(frame);
-        self.displaced(sent?.displaced);
+        let displaced = sent?.displaced;
+        if !displaced.is_empty() {
+            self.displace(displaced);
+        }
         Ok(())
     }
 
@@ -268,10 +271,8 @@ impl Caller {
     }
 
     /// Ends calls that had to make room for newer ones.
-    fn displaced(&self, seqs: Vec<u32>) {
-        if seqs.is_empty() {
-            return;
-        }
+    #[cold]
+    fn displace(&self, seqs: Vec<u32>) {
         for seq in seqs {
             let error = Error::new(
                 Reason::OverloadQueue,
@@ -429,7 +430,9 @@ impl Exchange<'_> {
         match sent {
             Ok(sent) => {
                 self.state = State::Waiting { seq, start: sent.start };
-                self.caller.displaced(sent.displaced);
+                if !sent.displaced.is_empty() {
+                    self.caller.displace(sent.displaced);
+                }
                 if early {
                     self.caller.link.kick();
                 }

@@ -161,54 +161,62 @@ impl Link {
             return Err(error.clone().with_delivery(Delivery::NotSent));
         }
         let start = sending.outbox.end();
-        let mut displaced = Vec::new();
-        if flush == Flush::Now
-            && !sending.blocked
-            && sending.outbox.is_empty()
-            && let Some(writer) = &sending.writer
-        {
-            match writer.try_write(frame) {
-                Ok(taken) => {
-                    self.recorder.wrote(taken);
-                    sending.outbox.passed(taken);
-                    if taken == frame.len() {
-                        frame.clear();
-                        return Ok(Sent { start, displaced });
-                    }
-                    frame.drain(..taken);
-                    sending.outbox.push(frame, None);
-                    sending.blocked = true;
-                    self.mark_progress();
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    sending.blocked = true;
-                    self.mark_progress();
-                    sending.outbox.push(frame, seq);
-                }
-                Err(error) => {
-                    let error = io_error(error);
-                    Self::end(&self.open, sending, error.clone(), false);
-                    drop(guard);
-                    self.kick();
-                    frame.clear();
-                    return Err(error.with_delivery(Delivery::NotSent));
-                }
-            }
-        } else {
-            if seq.is_some() {
-                self.make_room(&mut sending.outbox, frame.len(), &mut displaced)?;
-            }
-            if sending.outbox.is_empty() || std::mem::take(&mut sending.later) {
-                self.mark_progress();
-            }
-            sending.outbox.push(frame, seq);
+        if flush == Flush::Now && !sending.blocked && sending.outbox.is_empty() && sending.writer.is_some() {
+            self.write_now(guard, frame, seq)?;
+            return Ok(Sent { start, displaced: Vec::new() });
         }
+        let mut displaced = Vec::new();
+        if seq.is_some() && !self.has_room(&sending.outbox, frame.len()) {
+            self.make_room(&mut sending.outbox, frame.len(), &mut displaced)?;
+        }
+        if sending.outbox.is_empty() || std::mem::take(&mut sending.later) {
+            self.mark_progress();
+        }
+        sending.outbox.push(frame, seq);
         let wake = !std::mem::replace(&mut sending.kicked, true);
         drop(guard);
         if wake {
             self.kick();
         }
         Ok(Sent { start, displaced })
+    }
+
+    /// Writes a frame that finds nothing before it; what the system does not take is queued.
+    #[inline(never)]
+    fn write_now(&self, mut guard: MutexGuard<'_, Sending>, frame: &mut Vec<u8>, seq: Option<u32>) -> Result<()> {
+        let sending = &mut *guard;
+        let Some(writer) = &sending.writer else { return Ok(()) };
+        match writer.try_write(frame) {
+            Ok(taken) => {
+                self.recorder.wrote(taken);
+                sending.outbox.passed(taken);
+                if taken == frame.len() {
+                    frame.clear();
+                    return Ok(());
+                }
+                frame.drain(..taken);
+                sending.outbox.push(frame, None);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sending.outbox.push(frame, seq);
+            }
+            Err(error) => {
+                let error = io_error(error);
+                Self::end(&self.open, sending, error.clone(), false);
+                drop(guard);
+                self.kick();
+                frame.clear();
+                return Err(error.with_delivery(Delivery::NotSent));
+            }
+        }
+        sending.blocked = true;
+        self.mark_progress();
+        let wake = !std::mem::replace(&mut sending.kicked, true);
+        drop(guard);
+        if wake {
+            self.kick();
+        }
+        Ok(())
     }
 
     /// Queues a frame that leaves with the next one; it wakes nobody.
@@ -220,7 +228,14 @@ impl Link {
         }
     }
 
+    /// One more frame of `len` bytes keeps the queue within its limits.
+    #[inline]
+    fn has_room(&self, outbox: &Outbox, len: usize) -> bool {
+        outbox.queued_frames() < self.limits.frames && outbox.queued_bytes() + len <= self.limits.bytes
+    }
+
     /// The oldest requests go first, so that fresh ones are served.
+    #[cold]
     fn make_room(&self, outbox: &mut Outbox, len: usize, displaced: &mut Vec<u32>) -> Result<()> {
         let fixed = outbox.waiting_bytes() - outbox.withdrawable_bytes();
         if fixed > self.limits.bytes {

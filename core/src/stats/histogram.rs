@@ -25,13 +25,13 @@ impl Histogram {
     /// Adds one duration in nanoseconds.
     #[inline]
     pub fn record(&self, nanos: u64) {
-        self.record_many(nanos, 1);
+        self.bucket(nanos).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts `times` events that took this long.
+    /// The counter of the bucket that a duration in nanoseconds falls into.
     #[inline]
-    pub fn record_many(&self, nanos: u64, times: u64) {
-        self.counts[index(nanos)].fetch_add(times, Ordering::Relaxed);
+    pub(super) fn bucket(&self, nanos: u64) -> &AtomicU64 {
+        &self.counts[index(nanos)]
     }
 }
 

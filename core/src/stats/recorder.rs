@@ -5,7 +5,7 @@ use super::snapshot::{
     ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
     ServerStats, Traffic,
 };
-use super::striped::Striped;
+use super::striped::{Striped, Writers};
 use crate::error::{ErrorKind, Reason};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +26,12 @@ impl Count {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// For one of a striped value's copies.
+    #[inline]
+    fn add_by(&self, writers: Writers, n: u64) {
+        writers.add(&self.0, n);
+    }
+
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -43,7 +49,11 @@ impl Default for Errors {
 
 impl Errors {
     fn add(&self, reason: Reason) {
-        self.0[reason as usize].add(1);
+        self.add_by(Writers::Several, reason);
+    }
+
+    fn add_by(&self, writers: Writers, reason: Reason) {
+        self.0[reason as usize].add_by(writers, 1);
     }
 
     fn read_into(&self, counts: &mut ErrorCounts) {
@@ -76,7 +86,8 @@ impl MethodRecorder {
     /// A client's call began.
     #[inline]
     pub fn began(&self) {
-        self.cells.mine().began.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.began.add_by(writers, 1);
     }
 
     /// A client's call ended after `elapsed`, with this error if it failed.
@@ -85,49 +96,52 @@ impl MethodRecorder {
     /// passed deadline would say nothing about the method.
     #[inline]
     pub fn ended(&self, error: Option<Reason>, elapsed: Duration) {
-        let cells = self.cells.mine();
+        let (cells, writers) = self.cells.mine();
         if let Some(reason) = error {
-            cells.errors.add(reason);
+            cells.errors.add_by(writers, reason);
             if reason.kind() != ErrorKind::Service {
                 return;
             }
         }
-        cells.latency.record(nanos(elapsed));
+        writers.add(cells.latency.bucket(nanos(elapsed)), 1);
     }
 
     /// A client's call made another attempt.
     pub fn retried(&self) {
-        self.cells.mine().retries.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.retries.add_by(writers, 1);
     }
 
     /// A server's handler ended by itself after `elapsed`.
     #[inline]
     pub fn finished(&self, failed: bool, elapsed: Duration) {
-        let cells = self.cells.mine();
-        cells.latency.record(nanos(elapsed));
+        let (cells, writers) = self.cells.mine();
+        writers.add(cells.latency.bucket(nanos(elapsed)), 1);
         if failed {
-            cells.errors.add(Reason::ServiceError);
+            cells.errors.add_by(writers, Reason::ServiceError);
         }
     }
 
     /// So many handlers of one batch ended by themselves, `failed` of them with an error, `elapsed` after the batch came.
     #[inline]
     pub fn finished_batch(&self, calls: u32, failed: u32, elapsed: Duration) {
-        let cells = self.cells.mine();
-        cells.latency.record_many(nanos(elapsed), u64::from(calls));
+        let (cells, writers) = self.cells.mine();
+        writers.add(cells.latency.bucket(nanos(elapsed)), u64::from(calls));
         for _ in 0..failed {
-            cells.errors.add(Reason::ServiceError);
+            cells.errors.add_by(writers, Reason::ServiceError);
         }
     }
 
     /// A server's handler was stopped early. How long it ran says nothing about the method.
     pub fn cancelled(&self) {
-        self.cells.mine().cancelled.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.cancelled.add_by(writers, 1);
     }
 
     /// A server's handler panicked; its end is counted beside.
     pub fn panicked(&self) {
-        self.cells.mine().panics.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.panics.add_by(writers, 1);
     }
 
     fn snapshot(&self, name: &MethodName, side: Side, totals: &mut Totals) -> MethodStats {
@@ -186,17 +200,17 @@ impl ConnectionRecorder {
     /// One read brought so many bytes.
     #[inline]
     pub fn read(&self, bytes: usize) {
-        let cells = self.cells.mine();
-        cells.bytes_in.add(bytes as u64);
-        cells.reads.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.bytes_in.add_by(writers, bytes as u64);
+        cells.reads.add_by(writers, 1);
     }
 
     /// One write took so many bytes.
     #[inline]
     pub fn wrote(&self, bytes: usize) {
-        let cells = self.cells.mine();
-        cells.bytes_out.add(bytes as u64);
-        cells.writes.add(1);
+        let (cells, writers) = self.cells.mine();
+        cells.bytes_out.add_by(writers, bytes as u64);
+        cells.writes.add_by(writers, 1);
     }
 
     fn snapshot(&self) -> Traffic {
