@@ -179,7 +179,12 @@ impl Client {
     /// What it has counted so far.
     pub fn stats(&self) -> ClientStats {
         let in_flight = self.core.connections().iter().map(|caller| caller.in_flight()).sum();
-        self.core.recorder.snapshot(in_flight)
+        let now = Instant::now();
+        ClientStats {
+            retry_budget_left: self.core.budget.left(now),
+            servers: self.core.endpoint_stats(now),
+            ..self.core.recorder.snapshot(in_flight)
+        }
     }
 
     /// Ends the client at once: calls in progress fail with `closed`. Idempotent, never blocks.

@@ -11,7 +11,8 @@ use rpcx_protocol::header::{CompressType, SerializeType};
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::options::Plan;
-use super::routes::{MethodInfo, Routes, Selected};
+use super::routes::{MethodInfo, Routes};
+use super::selection::Selected;
 use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
@@ -74,8 +75,17 @@ impl Target<'_> {
         tried: &[Arc<str>],
         now: Instant,
     ) -> Result<Selected<'_>> {
-        let table = self.routes.known(self.client, plan.deadline).await?;
+        let table = self.routes.known(self.client, plan.deadline, now).await?;
         table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
+    }
+
+    /// The server of the attempt before, though discovery may have dropped it meanwhile.
+    fn select_again(&self, address: &str, now: Instant) -> Result<Selected<'_>> {
+        let table = self.routes.current(self.client, now);
+        match table.all.nodes.position(address) {
+            Some(index) => table.given(self.routes, index, now),
+            None => Selected::outside(self.client.endpoint(&address.into()), now),
+        }
     }
 
     /// The whole call with its retries. Every attempt keeps the one deadline.
@@ -92,7 +102,7 @@ impl Target<'_> {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                report.ended(answer.as_ref().map(drop));
+                report.ended(answer.as_ref().map(|opened| opened.at), plan.now);
                 match answer {
                     Ok(opened) => Ok(Answer { opened, endpoint, attempts: 1 }),
                     Err(error) => {
@@ -128,8 +138,8 @@ impl Target<'_> {
         if plan.fail_mode() == FailMode::Failbackup {
             return Ok(Begun::Later { selected: None, frame });
         }
-        let table = self.routes.current(self.client);
-        if table.endpoints().is_empty() {
+        let table = self.routes.current(self.client, plan.now);
+        if table.servers().is_empty() {
             return Ok(Begun::Later { selected: None, frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
@@ -186,10 +196,10 @@ impl Target<'_> {
             {
                 tried.push(server.into());
             }
+            let mut now = Instant::now();
             let moves_on = plan.fail_mode() == FailMode::Failover
                 && error.delivery() != Delivery::MaybeRun
-                && self.routes.current(self.client).endpoints().len() > tried.len();
-            let mut now = Instant::now();
+                && self.routes.current(self.client, now).servers().len() > tried.len();
             if !moves_on {
                 if !self.client.may_spend_retry(now) {
                     return Err(error.with_attempts(attempts));
@@ -228,7 +238,7 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
-            (Ok(start), Some(address)) => Ok((start, Selected::given(self.client.endpoint(&address.into())))),
+            (Ok(start), Some(address)) => self.select_again(address, now).map(|selected| (start, selected)),
             (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await.map(|selected| (start, selected)),
             (Err(error), _) => Err(error),
         };
@@ -259,6 +269,9 @@ impl Target<'_> {
         now: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
+        if attempt > 1 {
+            endpoint.retried();
+        }
         let answer = match endpoint.connect(plan.deadline).await {
             Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
             Err(error) => {
@@ -266,7 +279,7 @@ impl Target<'_> {
                 Err(error)
             }
         };
-        report.ended(answer.as_ref().map(drop));
+        report.ended(answer.as_ref().map(|opened| opened.at), now);
         match answer {
             Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
             Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),

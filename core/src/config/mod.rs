@@ -34,7 +34,7 @@ mod value;
 
 pub use call::CallOptions;
 pub use choice::{FailMode, InFlightPolicy, PushOverflow, SelectMode};
-pub use client::{ClientOptions, ClientTlsOptions, RetryBudgetOptions};
+pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};
 pub use discovery::DiscoveryOptions;
 pub use secret::Secret;
 pub use server::{ServerOptions, ServerTlsOptions};
