@@ -3,8 +3,8 @@
 //! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow, SelectMode,
-    ServerOptions,
+    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow,
+    SelectMode, ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
 use rpcx::stats::METRICS;
@@ -70,6 +70,12 @@ fn configuration() -> String {
         ("Client", "What a client does unless a call says otherwise.", ClientOptions::rows()),
         ("Call", "What one call wants otherwise. Left out, it is as the client has it.", CallOptions::rows()),
         ("Server", "What a server allows and how long it waits.", ServerOptions::rows()),
+        (
+            "Discovery",
+            "How a discovery behaves whose source may be out of reach. In a URL they follow the `?`: \
+             `dns://example.org:8972?empty_hold=30s`.",
+            DiscoveryOptions::rows(),
+        ),
     ];
     for (title, intro, rows) in scopes {
         write!(out, "\n## {title} options\n\n{intro}\n\n").unwrap();

@@ -22,7 +22,8 @@ use crate::transport::Transports;
 /// Collects options and collaborators; [`build`](ClientBuilder::build) makes a [`Client`] of them.
 pub struct ClientBuilder {
     options: ClientOptions,
-    discovery: Option<Arc<dyn Discovery>>,
+    /// With whether it was opened here.
+    discovery: Option<(Arc<dyn Discovery>, bool)>,
     schemes: Schemes,
     transports: Transports,
     compressors: Compressors,
@@ -48,15 +49,16 @@ impl ClientBuilder {
     /// Where the servers are: an address (`tcp@host:port`), or a URL such as `multiple://tcp@a:8972,tcp@b:8972`.
     pub fn discovery_url(mut self, url: &str) -> Self {
         match self.schemes.open(url) {
-            Ok(discovery) => self.discovery = Some(discovery),
+            Ok(discovery) => self.discovery = Some((discovery, true)),
             Err(error) => drop(self.mistake.get_or_insert(error)),
         }
         self
     }
 
-    /// Finds servers through a discovery of your own.
+    /// Finds servers through a discovery of your own, which other clients may use too: the end of the client does not close
+    /// it.
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
-        self.discovery = Some(discovery);
+        self.discovery = Some((discovery, false));
         self
     }
 

@@ -60,9 +60,29 @@ impl Dialer {
     }
 }
 
+/// The servers that any service of the client uses.
+#[derive(Default)]
+struct Endpoints {
+    known: HashMap<Arc<str>, Weak<Endpoint>>,
+    /// Those that nobody uses any more are forgotten when there are so many entries.
+    sweep_at: usize,
+}
+
+impl Endpoints {
+    /// Costs each new server a constant time, whatever their number.
+    fn sweep(&mut self) {
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, endpoint| endpoint.strong_count() > 0);
+            self.sweep_at = 2 * self.known.len() + 16;
+        }
+    }
+}
+
 pub(crate) struct ClientCore {
     pub(super) options: ClientOptions,
     pub(super) discovery: Arc<dyn Discovery>,
+    /// The discovery was opened for this client alone, and ends with it.
+    owns_discovery: bool,
     pub(super) dialer: Arc<Dialer>,
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
@@ -74,14 +94,14 @@ pub(crate) struct ClientCore {
     pub(super) begun: Arc<BegunCalls>,
     routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
     /// Servers, shared by all services that they serve.
-    endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
+    endpoints: Mutex<Endpoints>,
     closed: AtomicBool,
 }
 
 impl ClientCore {
     pub(super) fn new(
         options: ClientOptions,
-        discovery: Arc<dyn Discovery>,
+        (discovery, owns_discovery): (Arc<dyn Discovery>, bool),
         transports: Transports,
         compressors: Compressors,
         interceptors: Vec<Arc<dyn Interceptor>>,
@@ -130,6 +150,7 @@ impl ClientCore {
             health,
             options,
             discovery,
+            owns_discovery,
             dialer: Arc::new(dialer),
             compressors,
             interceptors,
@@ -172,12 +193,12 @@ impl ClientCore {
     /// The server at an address; one object however many services it serves.
     pub(super) fn endpoint(&self, address: &Arc<str>) -> Arc<Endpoint> {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(endpoint) = endpoints.get(address).and_then(Weak::upgrade) {
+        if let Some(endpoint) = endpoints.known.get(address).and_then(Weak::upgrade) {
             return endpoint;
         }
-        endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+        endpoints.sweep();
         let endpoint = Arc::new(Endpoint::new(address.clone(), self.dialer.clone()));
-        endpoints.insert(address.clone(), Arc::downgrade(&endpoint));
+        endpoints.known.insert(address.clone(), Arc::downgrade(&endpoint));
         endpoint
     }
 
@@ -185,7 +206,7 @@ impl ClientCore {
     pub(super) fn connections(&self) -> Vec<Arc<Caller>> {
         let endpoints: Vec<_> = {
             let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-            endpoints.values().filter_map(Weak::upgrade).collect()
+            endpoints.known.values().filter_map(Weak::upgrade).collect()
         };
         endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
     }
@@ -241,7 +262,9 @@ impl ClientCore {
         for caller in self.connections() {
             caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
         }
-        self.discovery.close();
+        if self.owns_discovery {
+            self.discovery.close();
+        }
         self.pushes.close();
     }
 }

@@ -18,7 +18,7 @@ use super::request::Heads;
 use super::selection::Selected;
 use crate::balance::{self, Position, Selector, WeightedPing};
 use crate::config::{ClientOptions, SelectMode};
-use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
+use crate::discovery::{Snapshot, SnapshotState, Watch, visible_after};
 use crate::error::{Error, Reason, Result};
 use crate::resilience::{Ejector, Standing, Tally};
 use crate::stats::{EndpointCalls, EndpointStats, MethodRecorder};
@@ -186,7 +186,7 @@ impl Routes {
         if !came && !old.is_behind(&client.health, now) {
             return;
         }
-        let all = if came { self.servers(client, &latest, &old.all, &mut standings) } else { old.all.clone() };
+        let all = if came { self.servers(client, &latest, &old, &mut standings) } else { old.all.clone() };
         if let Some(ejector) = &self.ejector {
             ejector.restore(&mut standings, now);
         }
@@ -199,9 +199,13 @@ impl Routes {
     }
 
     /// The servers of a new snapshot. Those that were there before stay as they are.
-    fn servers(&self, client: &ClientCore, latest: &Snapshot, old: &View, standings: &mut Vec<Standing>) -> View {
-        let nodes = visible(latest, client.options.group.as_deref().unwrap_or_default());
-        let diff = nodes.diff(&old.nodes);
+    fn servers(&self, client: &ClientCore, latest: &Snapshot, old: &Table, standings: &mut Vec<Standing>) -> View {
+        let group = client.options.group.as_deref().unwrap_or_default();
+        let (nodes, diff) = visible_after(latest, group, &old.source, &old.all.nodes);
+        let old = &old.all;
+        if diff.added.is_empty() && diff.removed.is_empty() {
+            return View { servers: old.servers.clone(), nodes };
+        }
         if self.watches_calls {
             let mut before: Vec<Option<Standing>> = standings.drain(..).map(Some).collect();
             let carried = diff.origins().map(|origin| origin.and_then(|origin| before[origin].take()));
@@ -276,21 +280,26 @@ impl Routes {
         let limit = Instant::now() + client.options.discovery_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut watch = self.watch.clone();
-        if tokio::time::timeout_at(until.into(), watch.known()).await.is_err() {
-            return Err(Error::new(
-                Reason::NoServerDiscoveryTimeout,
-                format!("discovery has not answered for service {} yet", self.service),
-            ));
+        match tokio::time::timeout_at(until.into(), watch.known()).await {
+            Ok(Some(_)) => Ok(self.current(client, Instant::now())),
+            // In time, but closed: it will never answer.
+            Ok(None) | Err(_) => {
+                let why = watch.problem().map(|problem| format!(": {problem}")).unwrap_or_default();
+                Err(Error::new(
+                    Reason::NoServerDiscoveryTimeout,
+                    format!("discovery has not answered for service {} yet{why}", self.service),
+                ))
+            }
         }
-        Ok(self.current(client, Instant::now()))
     }
 }
 
 impl Table {
     fn empty(now: Instant) -> Table {
-        let nothing = View { nodes: Snapshot::unknown(), servers: Arc::new([]) };
+        let source = Snapshot::unknown();
+        let nothing = View { nodes: source.clone(), servers: Arc::new([]) };
         Table {
-            source: Arc::new(Snapshot::unknown()),
+            source: Arc::new(source),
             all: nothing.clone(),
             eligible: nothing,
             out: Vec::new(),

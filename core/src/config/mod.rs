@@ -1,4 +1,4 @@
-//! Options of clients, calls and servers, each scope one declarative table.
+//! Options of clients, calls, servers and discoveries, each scope one declarative table.
 //!
 //! A line of a table gives an option its name, type, default, range, the moment it takes effect and its meaning. From
 //! it come the field of the struct, [`set`](ClientOptions::set) by name, the checks, the serde form and the row of
@@ -25,6 +25,7 @@ mod allowed;
 mod call;
 mod choice;
 mod client;
+mod discovery;
 mod item;
 mod network;
 mod secret;
@@ -36,6 +37,7 @@ mod value;
 pub use call::CallOptions;
 pub use choice::{FailMode, InFlightPolicy, LimitPolicy, PushOverflow, SelectMode};
 pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};
+pub use discovery::DiscoveryOptions;
 pub use item::{Alias, ServiceRate};
 pub use network::Network;
 pub use secret::Secret;

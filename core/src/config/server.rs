@@ -66,6 +66,13 @@ options! {
         compress_min_size: usize = kib(1), between(0, mib(4095)), Start;
         /// Second names of methods: `Old.Times=Arith.Mul`. A request under the first name is one under the second.
         aliases: Vec<Alias> = Vec::new(), aliases(), Start;
+        /// Addresses that registries are told instead of those that the server listens on.
+        advertise: Vec<String> = Vec::new(), any(), Start;
+        /// Metadata announced with every service that was given none of its own, such as `weight=7&group=a`.
+        metadata: Option<String> = None, any(), Start;
+        /// How long the start of a server waits for the registries to take its services, and its end for them to let go.
+        /// A registry that takes longer is tried on in the background.
+        registry_timeout: Duration = secs(5), between(Duration::ZERO, secs(600)), Start;
         /// Idle time after which TCP itself probes the peer.
         tcp_keepalive: Duration = secs(60), off_or(secs(1), hours(9)), Start;
         /// Whether TCP sends small packets at once.

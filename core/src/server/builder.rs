@@ -12,6 +12,7 @@ use rpcx_protocol::header::CompressType;
 use rpcx_protocol::limits::Limits;
 use tokio::sync::Notify;
 
+use super::announce::{self, OwnedRegistry, ServiceMetadata};
 use super::context::Context;
 use super::core::ServerCore;
 use super::line::Line;
@@ -23,6 +24,7 @@ use super::table::{Method, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
 use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
+use crate::discovery::{NodeMetadata, Registry, Schemes};
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::{Interceptor, RateLimit, Tee, slow_calls};
 use crate::shard::{Shard, ShardSet};
@@ -65,6 +67,9 @@ pub struct ServerBuilder {
     compressors: Compressors,
     transports: Transports,
     places: Vec<Place>,
+    registries: Vec<OwnedRegistry>,
+    schemes: Schemes,
+    metadata: ServiceMetadata,
     /// The first mistake; told by `start`.
     mistake: Option<Error>,
 }
@@ -198,10 +203,42 @@ impl ServerBuilder {
         self
     }
 
-    /// Binds and serves on the runtime of the calling task. Returns once every listener is open.
+    /// Announces the services to a registry, which other servers may use too: the end of the server withdraws what it
+    /// announced and does not close it. May be called several times.
+    ///
+    /// Clients are told the addresses that the server listens on, or those of the option `advertise`.
+    pub fn registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registries.push((registry, false));
+        self
+    }
+
+    /// As [`registry`](Self::registry), by the URL of a scheme that is known; the registry ends with the server.
+    pub fn registry_url(mut self, url: &str) -> Self {
+        match self.schemes.open_registry(url) {
+            Ok(registry) => self.registries.push((registry, true)),
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Sets the URL schemes that [`registry_url`](Self::registry_url) knows; call it before that.
+    pub fn schemes(mut self, schemes: Schemes) -> Self {
+        self.schemes = schemes;
+        self
+    }
+
+    /// What a service says about itself in registries, such as `weight=7&group=a`, instead of the option `metadata`.
+    pub fn metadata(mut self, service: &str, metadata: &str) -> Self {
+        self.metadata.own.insert(service.into(), NodeMetadata::new(metadata));
+        self
+    }
+
+    /// Binds and serves on the runtime of the calling task. Returns once every listener is open and the registries have taken
+    /// the services, or `registry_timeout` has passed: a registry that cannot be reached keeps no server from serving, and
+    /// is told as soon as it can be.
     ///
     /// # Errors
-    /// The first mistake made while building, a bad address, or one that cannot be bound: the text names it.
+    /// The first mistake made while building, a bad address, one that cannot be bound or announced: the text names it.
     pub async fn start(self) -> Result<Server> {
         let shard = Shard::current()?;
         self.start_on(vec![shard], None).await
@@ -290,7 +327,31 @@ impl ServerBuilder {
             changed: Notify::new(),
             line: Line::default(),
         });
-        Ok(Server::start(core, listeners, self.protocols, self.tee, options, shards, set))
+        let mut metadata = self.metadata;
+        metadata.common = NodeMetadata::new(options.metadata.as_deref().unwrap_or_default());
+        let listening: Vec<Address> = listeners.iter().map(|listener| listener.address()).collect();
+        let announcing = match self.registries {
+            registries if registries.is_empty() => None,
+            registries => {
+                let addresses = announce::addresses(&options.advertise, &listening, &registries)?;
+                Some((registries, addresses, metadata))
+            }
+        };
+        let server = Server::start(core, listeners, self.protocols, self.tee, options, shards, set, announcing);
+        // Whoever gives up waiting for the registries has no handle to end the server by.
+        let starting = CloseOnDrop(&server);
+        server.announce().await?;
+        std::mem::forget(starting);
+        Ok(server)
+    }
+}
+
+/// Closes a server that nobody gets.
+struct CloseOnDrop<'a>(&'a Server);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -5,6 +5,7 @@
 //! its handler.
 
 mod accept;
+mod announce;
 mod backpressure;
 mod builder;
 mod context;
@@ -30,5 +31,5 @@ pub use handler::{Local, Shared};
 pub use pipeline::Authenticator;
 pub use protocol::{Protocol, Wants};
 pub use push::ConnectionHandle;
-pub use running::Server;
+pub use running::{Server, Shutdown};
 pub use table::{Method, Service};

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::Gate;
+use super::announce::{Announcer, OwnedRegistry, ServiceMetadata};
 use super::builder::ServerBuilder;
 use super::core::ServerCore;
 use super::dispatch::ServerRole;
@@ -18,7 +19,8 @@ use super::table::{Method, Service};
 use crate::config::ServerOptions;
 use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
-use crate::error::{Error, Reason, Result};
+use crate::discovery::NodeMetadata;
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::future::within;
 use crate::interceptor::{AccessList, Tee};
 use crate::shard::{Shard, ShardSet};
@@ -40,6 +42,42 @@ struct Shared {
     /// Everything ends, foreign protocols too.
     closed: CancellationToken,
     tasks: TaskTracker,
+    /// Where there are registries.
+    announcer: Option<Announcer>,
+}
+
+/// How a server shuts down; a [`Duration`] is a deadline and nothing else.
+///
+/// ```
+/// use rpcx::server::Shutdown;
+/// use std::time::Duration;
+///
+/// let shutdown = Shutdown::within(Duration::from_secs(10)).keep_registered();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    deadline: Duration,
+    keep_registered: bool,
+}
+
+impl Shutdown {
+    /// Whatever still runs after `deadline` is cut off.
+    pub fn within(deadline: Duration) -> Self {
+        Self { deadline, keep_registered: false }
+    }
+
+    /// Leaves the services in the registries: another process has taken over the listeners, and announces them itself.
+    #[must_use]
+    pub fn keep_registered(mut self) -> Self {
+        self.keep_registered = true;
+        self
+    }
+}
+
+impl From<Duration> for Shutdown {
+    fn from(deadline: Duration) -> Self {
+        Self::within(deadline)
+    }
 }
 
 /// A running server. Dropping the handle leaves it running; [`shutdown`](Server::shutdown) and [`close`](Server::close) end it.
@@ -66,8 +104,13 @@ impl Server {
         options: ServerOptions,
         shards: Vec<Shard>,
         set: Option<ShardSet>,
+        announcing: Option<(Vec<OwnedRegistry>, Vec<Arc<str>>, ServiceMetadata)>,
     ) -> Server {
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
+        let tasks = TaskTracker::new();
+        let announcer = announcing.map(|(registries, addresses, metadata)| {
+            Announcer::start(registries, addresses, metadata, &shards[0], &tasks)
+        });
         let shared = Arc::new(Shared {
             core,
             gate: Gate::new(&options),
@@ -76,12 +119,53 @@ impl Server {
             options,
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks,
+            announcer,
         });
         for listener in listeners {
             shards[0].spawn(shared.tasks.track_future(accept(shared.clone(), listener, shards.clone())));
         }
         Server { shared, addresses, shards: Mutex::new(set) }
+    }
+
+    /// Announces the services for the first time.
+    pub(super) async fn announce(&self) -> Result<()> {
+        self.announce_services();
+        match self.announced(self.shared.options.registry_timeout).await {
+            Err(error) if error.kind() == ErrorKind::Config => Err(error),
+            Err(error) => {
+                tracing::warn!(target: "rpcx::server", %error, "the server runs, but a registry does not list it yet");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Tells the registries what there is now.
+    fn announce_services(&self) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.set_services(|| self.services());
+        }
+    }
+
+    /// Waits until every registry has taken all that this server offers now, at most for `limit`. At once when there is no
+    /// registry.
+    ///
+    /// # Errors
+    /// The last error of a registry that has not.
+    pub async fn announced(&self, limit: Duration) -> Result<()> {
+        match &self.shared.announcer {
+            Some(announcer) => announcer.settled(Instant::now() + limit).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Changes what a service says about itself in the registries, such as `weight=7&state=inactive`. Returns at once;
+    /// [`announced`](Self::announced) waits.
+    pub fn set_metadata(&self, service: &str, metadata: &str) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.set_metadata(service, NodeMetadata::new(metadata), || self.services());
+        }
     }
 
     /// Where it listens, in the order of the `bind` calls, with real ports.
@@ -104,7 +188,7 @@ impl Server {
         self.shared.core.sessions().iter().map(ConnectionHandle::new).collect()
     }
 
-    /// Adds a service while the server runs, or replaces the one of that name.
+    /// Adds a service while the server runs, or replaces the one of that name. Registries are told in the background.
     pub fn add_service<S: Service>(&self, name: &str, service: S) {
         let methods: Vec<Method> = service.methods();
         let core = &self.shared.core;
@@ -118,13 +202,15 @@ impl Server {
             }
         }
         core.table.store(Arc::new(next));
+        self.announce_services();
     }
 
-    /// Takes a service out; calls in progress go on. False when there is none of that name.
+    /// Takes a service out, of the registries too; calls in progress go on. False when there is none of that name.
     pub fn remove_service(&self, name: &str) -> bool {
         let mut next = (**self.shared.core.table.load()).clone();
         let removed = next.remove(name);
         self.shared.core.table.store(Arc::new(next));
+        self.announce_services();
         removed
     }
 
@@ -145,16 +231,24 @@ impl Server {
         self.shared.tasks.wait().await;
     }
 
-    /// Ends the server without losing an accepted request: closes the listeners, tells clients to go elsewhere, finishes the
-    /// calls in progress, then closes the connections. Whatever still runs after `deadline` is cut off.
+    /// Ends the server without losing an accepted request: leaves the registries, closes the listeners, tells clients to go
+    /// elsewhere, finishes the calls in progress, then closes the connections. Whatever still runs after the deadline is cut
+    /// off; [`Shutdown`] has what else can be said. A registry that cannot be reached holds it up for `registry_timeout`.
     ///
     /// Clients that cannot be told keep being served until they leave, or until `shutdown_linger` after the last call.
     ///
     /// # Errors
     /// `timeout` when calls had to be cut off.
-    pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
-        let until = Instant::now() + deadline;
+    pub async fn shutdown(&self, how: impl Into<Shutdown>) -> Result<()> {
+        let how: Shutdown = how.into();
+        let until = Instant::now() + how.deadline;
         let core = &self.shared.core;
+        if let Some(announcer) = &self.shared.announcer {
+            let limit = self.shared.options.registry_timeout.min(how.deadline);
+            announcer.end((!how.keep_registered).then_some(limit));
+            // Whoever still finds the server is served until the listeners close. An error was logged where it came.
+            let _ = announcer.settled(Instant::now() + limit).await;
+        }
         core.draining.store(true, Ordering::Release);
         self.shared.closing.cancel();
         for session in core.sessions() {
@@ -205,8 +299,12 @@ impl Server {
         }
     }
 
-    /// Ends the server at once; calls in progress are cancelled and get no answer. Idempotent, never blocks.
+    /// Ends the server at once; calls in progress are cancelled and get no answer. Idempotent, never blocks. Registries are
+    /// told in the background, as far as the runtime goes on; sessions that are not ended run out by themselves.
     pub fn close(&self) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.end(Some(self.shared.options.registry_timeout));
+        }
         self.shared.closing.cancel();
         self.shared.core.draining.store(true, Ordering::Release);
         for session in self.shared.core.sessions() {

