@@ -13,7 +13,7 @@ use crate::codec::Serde;
 use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, parent};
 use crate::stats::{ClientStats, QueueTotals};
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
@@ -97,6 +97,7 @@ impl ClientBuilder {
             Error::new(Reason::ConfigBadArgument, "the client has no discovery: call discovery_url(\"tcp@host:port\")")
         })?;
         let transports = with_tls(self.transports, &self.options.tls)?;
+        parent::client_made();
         let core = ClientCore::new(self.options, discovery, transports, self.compressors, self.interceptors);
         Ok(Client { core: Arc::new(core) })
     }

@@ -5,8 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rpcx_protocol::metadata::Metadata;
-
 use super::call::Answer;
 use super::options::{CallOptions, Plan};
 use super::routes::Selected;
@@ -37,7 +35,8 @@ impl<'a> Answers<'a> {
         client.check_open()?;
         let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
-        let deadline = Plan::new(client, options, Metadata::empty(), serialize, false).deadline;
+        let inherited = options.inherited(client);
+        let deadline = Plan::new(client, options, inherited.as_ref(), serialize, false).deadline;
         let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
         if endpoints.is_empty() {
             return Err(Error::new(
@@ -48,12 +47,10 @@ impl<'a> Answers<'a> {
         let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint.address.clone();
-            let begun = client.begun.enter();
+            let (begun, inherited) = (client.begun.enter(), inherited.clone());
             let call: Running<'a> = Box::pin(async move {
                 let _begun = begun;
-                let inherited = options.inherited(client);
-                let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-                let plan = Plan::new(client, options, metadata, serialize, false);
+                let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
                 let target = method.target();
                 let mut frame = buffers::take_scratch();
                 let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);

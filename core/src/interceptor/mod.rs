@@ -6,7 +6,7 @@
 //!
 //! The chain costs nothing where no interceptor was added.
 
-mod parent;
+pub(crate) mod parent;
 
 use std::sync::Arc;
 use std::time::Instant;

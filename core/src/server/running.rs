@@ -19,6 +19,7 @@ use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
+use crate::interceptor::parent;
 use crate::shard::{Shard, ShardSet};
 use crate::stats::{QueueTotals, ServerStats};
 use crate::transport::{Address, Incoming, Listener};
@@ -62,6 +63,7 @@ impl Server {
         shards: Vec<Shard>,
         set: Option<ShardSet>,
     ) -> Server {
+        parent::server_made();
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
         let shared = Arc::new(Shared {
             core,
