@@ -1,7 +1,7 @@
 //! What a client is made of, and the client.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpcx_protocol::compress::{Compressor, Compressors};
 use rpcx_protocol::header::CompressType;
@@ -183,7 +183,12 @@ impl Client {
             queue += caller.link.queue();
             in_flight += caller.in_flight();
         }
-        self.core.recorder.snapshot(in_flight, queue)
+        let now = Instant::now();
+        ClientStats {
+            retry_budget_left: self.core.budget.left(now),
+            servers: self.core.endpoint_stats(now),
+            ..self.core.recorder.snapshot(in_flight, queue)
+        }
     }
 
     /// Ends the client at once: calls in progress fail with `closed`. Idempotent, never blocks.

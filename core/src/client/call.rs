@@ -12,7 +12,8 @@ use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::options::Plan;
 use super::request::restate_time_left;
-use super::routes::{MethodInfo, Routes, Selected};
+use super::routes::{MethodInfo, Routes};
+use super::selection::Selected;
 use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
@@ -75,8 +76,17 @@ impl Target<'_> {
         tried: &[Arc<str>],
         now: Instant,
     ) -> Result<Selected<'_>> {
-        let table = self.routes.known(self.client, plan.deadline).await?;
+        let table = self.routes.known(self.client, plan.deadline, now).await?;
         table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
+    }
+
+    /// The server of the attempt before, though discovery may have dropped it meanwhile.
+    fn select_again(&self, address: &str, now: Instant) -> Result<Selected<'_>> {
+        let table = self.routes.current(self.client, now);
+        match table.all.nodes.position(address) {
+            Some(index) => table.given(self.routes, index, now),
+            None => Selected::outside(self.client.endpoint(&address.into()), now),
+        }
     }
 
     /// The whole call with its retries. Every attempt keeps the one deadline.
@@ -93,7 +103,7 @@ impl Target<'_> {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                report.ended(answer.as_ref().map(drop));
+                report.ended(answer.as_ref().map(|opened| opened.at), plan.now);
                 match answer {
                     Ok(opened) => Ok(Answer { opened, endpoint, attempts: 1 }),
                     Err(error) => {
@@ -129,8 +139,8 @@ impl Target<'_> {
         if plan.fail_mode() == FailMode::Failbackup {
             return Ok(Begun::Later { selected: None, frame });
         }
-        let table = self.routes.current(self.client);
-        if table.endpoints().is_empty() {
+        let table = self.routes.current(self.client, plan.now);
+        if table.servers().is_empty() {
             return Ok(Begun::Later { selected: None, frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
@@ -189,10 +199,10 @@ impl Target<'_> {
             {
                 tried.push(server.into());
             }
+            let mut now = Instant::now();
             let moves_on = plan.fail_mode() == FailMode::Failover
                 && error.delivery() != Delivery::MaybeRun
-                && self.routes.current(self.client).endpoints().len() > tried.len();
-            let mut now = Instant::now();
+                && self.routes.current(self.client, now).servers().len() > tried.len();
             if !moves_on {
                 if !self.client.may_spend_retry(now) {
                     return Err(error.with_attempts(attempts));
@@ -231,7 +241,7 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
-            (Ok(start), Some(address)) => Ok((start, Selected::given(self.client.endpoint(&address.into())))),
+            (Ok(start), Some(address)) => self.select_again(address, now).map(|selected| (start, selected)),
             (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await.map(|selected| (start, selected)),
             (Err(error), _) => Err(error),
         };
@@ -262,6 +272,9 @@ impl Target<'_> {
         made: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
+        if attempt > 1 {
+            endpoint.retried();
+        }
         let answer = match endpoint.connect(plan.deadline).await {
             Ok(caller) => {
                 let now = restate_time_left(&mut frame, plan, made);
@@ -272,7 +285,7 @@ impl Target<'_> {
                 Err(error)
             }
         };
-        report.ended(answer.as_ref().map(drop));
+        report.ended(answer.as_ref().map(|opened| opened.at), made);
         match answer {
             Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
             Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),

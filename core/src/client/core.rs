@@ -11,6 +11,7 @@ use rpcx_protocol::limits::Limits;
 
 use super::begun::BegunCalls;
 use super::endpoint::Endpoint;
+use super::health::Health;
 use super::push::PushQueue;
 use super::routes::Routes;
 use crate::config::ClientOptions;
@@ -22,7 +23,7 @@ use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
-use crate::stats::ClientRecorder;
+use crate::stats::{ClientRecorder, EndpointStats};
 use crate::transport::{Address, DialOptions, Transports};
 
 /// Opens connections the way the client's options say.
@@ -36,6 +37,7 @@ pub(crate) struct Dialer {
     recorder: Arc<ClientRecorder>,
     pub(super) connections: usize,
     pub(super) time_to_disallow: Duration,
+    pub(super) health: Arc<Health>,
     closed: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ pub(crate) struct ClientCore {
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(super) budget: RetryBudget,
+    pub(super) health: Arc<Health>,
     pub(super) recorder: Arc<ClientRecorder>,
     pub(super) pushes: Arc<PushQueue>,
     /// Calls that no connection counts.
@@ -86,6 +89,7 @@ impl ClientCore {
         let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
         let recorder: Arc<ClientRecorder> = Arc::default();
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
+        let health = Arc::new(Health::new(&options));
         let dialer = Dialer {
             transports,
             dial: DialOptions {
@@ -113,6 +117,7 @@ impl ClientCore {
             recorder: recorder.clone(),
             connections: options.connections as usize,
             time_to_disallow: options.time_to_disallow,
+            health: health.clone(),
             closed: AtomicBool::new(false),
         };
         let rules = BudgetRules {
@@ -122,6 +127,7 @@ impl ClientCore {
         };
         ClientCore {
             budget: RetryBudget::new(rules, Instant::now()),
+            health,
             options,
             discovery,
             dialer: Arc::new(dialer),
@@ -182,6 +188,14 @@ impl ClientCore {
             endpoints.values().filter_map(Weak::upgrade).collect()
         };
         endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
+    }
+
+    /// The servers of every service that was used.
+    pub(super) fn endpoint_stats(&self, now: Instant) -> Vec<EndpointStats> {
+        let routes = self.routes.load();
+        let mut stats: Vec<EndpointStats> = routes.values().flat_map(|routes| routes.stats(self, now)).collect();
+        stats.sort_by(|a, b| (&a.service, &a.server).cmp(&(&b.service, &b.server)));
+        stats
     }
 
     /// A retry is within the budget.

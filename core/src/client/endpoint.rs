@@ -4,7 +4,7 @@
 //! deadline; the dial goes on when the call that began it is dropped.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
@@ -14,8 +14,9 @@ use tokio::sync::{oneshot, watch};
 use super::core::Dialer;
 use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::resilience::DialBackoff;
+use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
 use crate::shard::{Shard, ShardId};
+use crate::stats::EndpointStats;
 use crate::transport::Address;
 
 type Dialled = Option<Result<Arc<Caller>>>;
@@ -68,12 +69,20 @@ pub(crate) struct Endpoint {
     leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
     backoff: Mutex<DialBackoff>,
+    /// The last dial failed: `backoff` has something to say.
+    dial_failed: AtomicBool,
+    retries: AtomicU64,
+    /// With the option `breaker.enabled`.
+    pub(super) breaker: Option<Breaker>,
 }
 
 impl Endpoint {
     pub(crate) fn new(address: Arc<str>, dialer: Arc<Dialer>) -> Endpoint {
         Endpoint {
             parsed: address.parse(),
+            breaker: dialer.health.breaker(Instant::now()),
+            dial_failed: AtomicBool::new(false),
+            retries: AtomicU64::new(0),
             backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
             address,
             dialer,
@@ -84,14 +93,91 @@ impl Endpoint {
         }
     }
 
-    /// The server may be selected: it is not waiting out a failed dial.
-    pub(crate) fn is_allowed(&self, now: Instant) -> bool {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).allows(now)
+    /// A call need not wait for a dial that will probably fail.
+    #[inline]
+    pub(super) fn is_preferred(&self, now: Instant) -> bool {
+        !self.dial_failed.load(Ordering::Relaxed)
+            || self.ready().is_some()
+            || self.allowed_at().is_none_or(|at| at <= now)
     }
 
-    /// A call need not wait for a dial that will probably fail.
-    pub(crate) fn is_ready_or_allowed(&self, now: Instant) -> bool {
-        self.ready().is_some() || self.is_allowed(now)
+    /// While it waits out a failed dial, when that is over.
+    fn allowed_at(&self) -> Option<Instant> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).until()
+    }
+
+    /// Until when the server is out of selection: no connection can be opened and none is open, or the breaker is. `None`:
+    /// it is in.
+    pub(super) fn out_until(&self, now: Instant) -> Option<Instant> {
+        let undialled = self.dial_failed.load(Ordering::Relaxed).then(|| self.allowed_at()).flatten();
+        let undialled = undialled.filter(|at| *at > now && !self.has_usable());
+        undialled.max(self.breaker.as_ref().and_then(|breaker| breaker.open_until(now)))
+    }
+
+    /// Any shard has a connection that takes calls.
+    fn has_usable(&self) -> bool {
+        self.lanes.load().iter().any(|lane| lane.usable().is_some())
+    }
+
+    /// The breaker lets no calls through.
+    pub(super) fn is_closed_to_calls(&self, now: Instant) -> bool {
+        self.breaker.as_ref().is_some_and(|breaker| breaker.open_until(now).is_some())
+    }
+
+    /// The error of a call that the breaker keeps away.
+    #[cold]
+    pub(super) fn breaker_open(&self) -> Error {
+        Error::new(Reason::NoServerBreakerOpen, format!("breaker open: {} has failed too many calls", self.address))
+            .with_server(self.address.clone())
+    }
+
+    /// A call that the breaker let pass ended.
+    pub(super) fn call_ended(&self, permit: Permit, how: CallEnd, now: Instant) {
+        if let Some(breaker) = &self.breaker
+            && breaker.end(permit, how, now).is_some()
+        {
+            self.dialer.health.changed();
+        }
+    }
+
+    /// An attempt after the first goes to it.
+    pub(super) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is known of it, apart from its calls for one service.
+    pub(super) fn stats(&self, service: &str, now: Instant) -> EndpointStats {
+        let connections = self.connections();
+        let breaker = self.breaker.as_ref();
+        let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.has_usable();
+        EndpointStats {
+            service: service.to_owned(),
+            server: self.address.to_string(),
+            breaker: breaker.map(|breaker| breaker.state(now).as_str()),
+            breaker_opened: breaker.map_or(0, Breaker::opened),
+            ejected: false,
+            ejections: 0,
+            disallowed: undialled && self.allowed_at().is_some_and(|at| at > now),
+            connections: connections.len() as u64,
+            in_flight: connections.iter().map(|caller| caller.in_flight() as u64).sum(),
+            retries: self.retries.load(Ordering::Relaxed),
+            calls: None,
+        }
+    }
+
+    /// A dial ended.
+    fn dialled(&self, succeeded: bool) {
+        {
+            let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
+            if succeeded {
+                backoff.succeeded();
+            } else {
+                backoff.failed(Instant::now());
+            }
+        }
+        if self.dial_failed.swap(!succeeded, Ordering::Relaxed) || !succeeded {
+            self.dialer.health.changed();
+        }
     }
 
     /// A connection that is ready, preferably of this thread's shard.
@@ -181,17 +267,10 @@ impl Endpoint {
         let (endpoint, lane, address, shard_of) = (self.clone(), lane.clone(), address.clone(), shard.clone());
         shard.spawn(async move {
             let result = endpoint.dialer.dial(&address, &shard_of).await;
-            let now = Instant::now();
-            {
-                let mut backoff = endpoint.backoff.lock().unwrap_or_else(PoisonError::into_inner);
-                match &result {
-                    Ok(_) => backoff.succeeded(),
-                    Err(_) => backoff.failed(now),
-                }
-            }
             let result = result
                 .inspect(|caller| endpoint.replace(&lane, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
+            endpoint.dialled(result.is_ok());
             if endpoint.dialer.is_closed()
                 && let Ok(caller) = &result
             {

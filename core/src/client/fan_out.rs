@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use arc_swap::Guard;
+
 use super::call::Answer;
 use super::options::{CallOptions, Plan};
-use super::routes::Selected;
 use super::service::Method;
 use crate::codec::Encode;
 use crate::connection::buffers;
@@ -36,17 +37,19 @@ impl<'a> Answers<'a> {
         let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
         let inherited = options.inherited(client);
-        let deadline = Plan::new(client, options, inherited.as_ref(), serialize, false).deadline;
-        let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
-        if endpoints.is_empty() {
+        let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
+        let routes = &method.service.routes;
+        let table = Guard::into_inner(routes.known(client, plan.deadline, plan.now).await?);
+        if table.servers().is_empty() {
             return Err(Error::new(
                 Reason::NoServerEmpty,
                 format!("no server offers the service {}", method.service.name()),
             ));
         }
-        let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let address = endpoint.address.clone();
+        let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(table.servers().len());
+        for (index, server) in table.servers().iter().enumerate() {
+            let address = server.endpoint.address.clone();
+            let table = table.clone();
             let (begun, inherited) = (client.begun.enter(), inherited.clone());
             let call: Running<'a> = Box::pin(async move {
                 let _begun = begun;
@@ -58,8 +61,8 @@ impl<'a> Answers<'a> {
                 let encoded = target
                     .encode(&mut frame, &plan, &payload, plan.now)
                     .and_then(|start| target.compress(&mut frame, start, &plan));
-                let result = match encoded {
-                    Ok(()) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
+                let result = match encoded.and_then(|()| table.given(routes, index, plan.now)) {
+                    Ok(selected) => target.exchange(&plan, selected, frame, 1, plan.now).await,
                     Err(error) => Err(error),
                 };
                 let reason = result.as_ref().err().map(Error::reason);

@@ -255,7 +255,7 @@ impl<'a> Plan<'a> {
 
     /// Calls that may have run are sent again.
     pub(super) fn retries_maybe_run(&self) -> bool {
-        self.client.retry_maybe_run || self.idempotent()
+        self.values.retry_maybe_run.unwrap_or(self.client.retry_maybe_run) || self.idempotent()
     }
 
     pub(super) fn hash_key(&self) -> Option<&'a [u8]> {

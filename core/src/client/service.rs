@@ -260,11 +260,8 @@ impl<C: CodecSet> Method<C> {
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
         let Answer { opened, endpoint, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
-        let mut decoded = decode_payload::<C, R>(serialize, payload);
-        if let Err(error) = &mut decoded {
-            *error = error.clone().with_server(endpoint.address.clone()).with_attempts(attempts);
-        }
-        decoded
+        decode_payload::<C, R>(serialize, &payload)
+            .map_err(|error| undecodable(&error, endpoint.address.clone(), attempts))
     }
 
     /// See [`Service::call_with`].
@@ -408,38 +405,37 @@ pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<
     let server = endpoint.address.clone();
     let metadata = opened.frame.metadata();
     let (serialize, payload) = opened.into_payload();
-    match decode_payload::<C, R>(serialize, payload) {
+    match decode_payload::<C, R>(serialize, &payload) {
         Ok(value) => Ok(Response { value, metadata, server, attempts }),
-        Err(error) => Err(error.with_server(server).with_attempts(attempts)),
+        Err(error) => Err(undecodable(&error, server, attempts)),
     }
 }
 
 fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
-    let value = decode_payload::<C, R>(serialize, reply.payload)?;
-    Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
-}
-
-/// Inlined, with what is rare kept out of it, so that a large reply is not copied at every step of its way to the caller.
-#[inline(always)]
-fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
-    match C::decode(serialize, &payload) {
-        Ok(value) => Ok(value),
-        // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
-        Err(_) if payload.is_empty() => decode_nothing::<C, R>(serialize),
-        Err(error) => Err(undecodable(error)),
+    let server: Arc<str> = "".into();
+    match decode_payload::<C, R>(serialize, &reply.payload) {
+        Ok(value) => Ok(Response { value, metadata: reply.metadata, server, attempts: 1 }),
+        Err(error) => Err(undecodable(&error, server, 1)),
     }
 }
 
-#[cold]
-#[inline(never)]
-fn decode_nothing<C: Decode<R>, R>(serialize: SerializeType) -> Result<R> {
-    C::decode(serialize, &Bytes::from_static(zero_value(serialize))).map_err(undecodable)
+/// The value of an answer. Written where the caller finds it: a large reply is not copied on its way through here.
+#[inline(always)]
+fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: &Bytes) -> Result<R, CodecError> {
+    let mut decoded = C::decode(serialize, payload);
+    if decoded.is_err() && payload.is_empty() {
+        // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
+        decoded = C::decode(serialize, &Bytes::from_static(zero_value(serialize)));
+    }
+    decoded
 }
 
 #[cold]
-fn undecodable(error: CodecError) -> Error {
+fn undecodable(error: &CodecError, server: Arc<str>, attempts: u32) -> Error {
     Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
         .with_delivery(Delivery::Answered)
+        .with_server(server)
+        .with_attempts(attempts)
 }
 
 impl Target<'_> {
@@ -457,6 +453,7 @@ impl Target<'_> {
         });
         let sent = match chosen {
             Ok(selected) => match selected.endpoint.ready() {
+                // Nobody answers: a request that left says nothing about the server.
                 Some(caller) => caller.send_oneway(frame),
                 None => {
                     let _begun = self.client.begun.enter();
@@ -465,7 +462,10 @@ impl Target<'_> {
                             restate_time_left(&mut frame, plan, now);
                             caller.send_oneway(frame)
                         }
-                        Err(error) => Err(error),
+                        Err(error) => {
+                            selected.report.ended(Err(&error), now);
+                            Err(error)
+                        }
                     }
                 }
             },

@@ -33,7 +33,7 @@ mod value;
 
 pub use call::CallOptions;
 pub use choice::{FailMode, InFlightPolicy, PushOverflow, SelectMode};
-pub use client::{ClientOptions, ClientTlsOptions, RetryBudgetOptions};
+pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};
 pub use secret::Secret;
 pub use server::{ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};

@@ -13,6 +13,6 @@ mod striped;
 pub use histogram::{Distribution, Histogram};
 pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, ServerRecorder};
 pub use snapshot::{
-    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
-    ServerStats, Traffic,
+    ClientStats, ConnectionTotals, EndpointCalls, EndpointStats, ErrorCounts, LatencyStats, MethodStats, PushTotals,
+    QueueTotals, SCHEMA, ServerStats, Traffic,
 };

@@ -330,7 +330,8 @@ impl ClientRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the calls that wait for their answers, `queue` is what waits to be written.
+    /// The figures now. `in_flight` are the calls that wait for their answers, `queue` is what waits to be written. What the
+    /// client alone knows, its servers and its retry budget, it adds itself.
     pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ClientStats {
         let (methods, totals) = self.common.methods(Side::Client);
         ClientStats {
@@ -344,6 +345,8 @@ impl ClientRecorder {
             queue,
             pushes: self.common.pushes(),
             methods,
+            retry_budget_left: 0,
+            servers: Vec::new(),
         }
     }
 }

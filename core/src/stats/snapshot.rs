@@ -34,6 +34,56 @@ pub struct ClientStats {
     pub pushes: PushTotals,
     /// Each method that was called, by service and name.
     pub methods: Vec<MethodStats>,
+    /// Retries that the budget still allows now.
+    pub retry_budget_left: u64,
+    /// Each server of each service that was used, by service and address.
+    pub servers: Vec<EndpointStats>,
+}
+
+/// One server as a client sees it, for one of its services.
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// The service path.
+    pub service: String,
+    /// The address, as discovery spells it.
+    pub server: String,
+    /// Where its circuit breaker stands: `closed`, `open`, `half_open`; `None` without one.
+    pub breaker: Option<&'static str>,
+    /// How often that has opened, for all services together.
+    pub breaker_opened: u64,
+    /// Whether it is ejected as an outlier.
+    pub ejected: bool,
+    /// How often it was.
+    pub ejections: u64,
+    /// Whether it waits out a failed dial without having another connection.
+    pub disallowed: bool,
+    /// Connections that are open, for all services together.
+    pub connections: u64,
+    /// Calls that wait for its answers now, of all services together.
+    pub in_flight: u64,
+    /// Attempts after the first that went to it, of all services together.
+    pub retries: u64,
+    /// What became of its calls; `None` unless they are counted, see the option `server_stats`.
+    pub calls: Option<EndpointCalls>,
+}
+
+/// What became of the attempts that one server got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct EndpointCalls {
+    /// It answered, if only with an error of the service (unless the options count those as failures).
+    pub good: u64,
+    /// It could not be reached, broke off, refused, or did not answer in time.
+    pub failed: u64,
+    /// How long the good ones took on average, in microseconds.
+    pub mean_us: f64,
+}
+
+impl EndpointCalls {
+    pub(crate) fn new(good: u64, failed: u64, mean: Option<Duration>) -> Self {
+        Self { good, failed, mean_us: mean.unwrap_or_default().as_nanos() as f64 / 1e3 }
+    }
 }
 
 /// What a server has done since it was made.

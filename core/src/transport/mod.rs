@@ -39,6 +39,7 @@ mod address;
 mod inherited;
 mod io;
 mod memory;
+pub(crate) mod ping;
 mod seams;
 mod stream;
 mod tcp;

@@ -9,7 +9,7 @@ _PYTHON = (
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run"),
     *("bench/driver", "bench/run", "bench/idle"),
 )
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go")
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
 
@@ -45,6 +45,7 @@ PROGRAMS = Stage(
 
 TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
+    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
     Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
     PROGRAMS,
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
@@ -68,7 +69,7 @@ DEEP = (
         minutes=60,
     ),
     PROGRAMS,
-    Stage("interop, five times", (("tests/interop/run",),) * 5, minutes=60),
+    Stage("interop, five times", (("tests/interop/run", "--deep"),) * 5, minutes=60),
     Stage(
         "soak",
         (("cargo", "test", *_CARGO, "--release", "--no-fail-fast", "--", "--ignored"),),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::stats::{EndpointCalls, EndpointStats};
 
 fn of<'a>(methods: &'a [MethodStats], name: &str) -> &'a MethodStats {
     methods.iter().find(|method| method.method == name).expect("a method of this name")
@@ -105,7 +106,9 @@ fn the_json_form_is_schema_1() {
         "reads",
         "reasons",
         "retries",
+        "retry_budget_left",
         "schema",
+        "servers",
         "writes",
     ];
     assert_eq!(keys, expected);
@@ -117,4 +120,29 @@ fn the_json_form_is_schema_1() {
     assert_eq!(json["methods"][0]["latency"]["count"], 0);
     let json = serde_json::to_value(ServerRecorder::default().snapshot(0, QueueTotals::default())).unwrap();
     assert_eq!((&json["panics"], &json["cancelled"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn the_json_form_of_a_server_is_schema_1() {
+    let stats = EndpointStats {
+        service: "Arith".to_owned(),
+        server: "tcp@a:1".to_owned(),
+        breaker: Some("half_open"),
+        breaker_opened: 2,
+        ejected: true,
+        ejections: 3,
+        disallowed: false,
+        connections: 1,
+        in_flight: 7,
+        retries: 4,
+        calls: Some(EndpointCalls::new(8, 9, Some(Duration::from_micros(1_500)))),
+    };
+    let expected = serde_json::json!({
+        "service": "Arith", "server": "tcp@a:1", "breaker": "half_open", "breaker_opened": 2, "ejected": true,
+        "ejections": 3, "disallowed": false, "connections": 1, "in_flight": 7, "retries": 4,
+        "calls": {"good": 8, "failed": 9, "mean_us": 1500.0},
+    });
+    assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
+    let plain = serde_json::to_value(EndpointStats { breaker: None, calls: None, ..stats }).unwrap();
+    assert!(plain["breaker"].is_null() && plain["calls"].is_null());
 }

@@ -1,10 +1,6 @@
-package bench
+package harness
 
-import (
-	"librpcx.test/bench/pb"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
-)
+import "google.golang.org/protobuf/reflect/protoreflect"
 
 // Text fills every string of the classic benchmark's request.
 const Text = "许多往事在眼前一幕一幕，变的那麼模糊"
@@ -15,9 +11,15 @@ const (
 	ReplyLen   = 527
 )
 
-// Request is the classic benchmark's message: every field but field5 set.
-func Request() *pb.BenchmarkMessage {
-	m := &pb.BenchmarkMessage{}
+// What a server sets in the message that it answers: field1 and field2.
+var (
+	OK      = "OK"
+	Hundred = int32(100)
+)
+
+// Request makes a BenchmarkMessage, of whatever generated code, the classic benchmark's request:
+// every field but field5 is set.
+func Request[M protoreflect.ProtoMessage](m M) M {
 	r := m.ProtoReflect()
 	fields := r.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -39,19 +41,15 @@ func Request() *pb.BenchmarkMessage {
 	return m
 }
 
-var (
-	ok      = "OK"
-	hundred = int32(100)
-)
-
-// Answer is what a server does with a request it may change.
-func Answer(m *pb.BenchmarkMessage) {
-	m.Field1, m.Field2 = &ok, &hundred
+// Reply is a decoded BenchmarkMessage, of whatever generated code.
+type Reply interface {
+	GetField1() string
+	GetField2() int32
 }
 
 // Good is what a client checks on every reply.
-func Good(m *pb.BenchmarkMessage) error {
-	if m.GetField1() != "OK" || m.GetField2() != 100 {
+func Good(m Reply) error {
+	if m.GetField1() != OK || m.GetField2() != Hundred {
 		return ErrReply
 	}
 	return nil
