@@ -13,7 +13,7 @@ use crate::codec::Serde;
 use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::{Interceptor, slow_calls};
+use crate::interceptor::{Interceptor, parent, slow_calls};
 use crate::stats::{ClientStats, QueueTotals};
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
@@ -99,6 +99,7 @@ impl ClientBuilder {
             Error::new(Reason::ConfigBadArgument, "the client has no discovery: call discovery_url(\"tcp@host:port\")")
         })?;
         let transports = with_tls(self.transports, &self.options.tls)?;
+        parent::client_made();
         let mut interceptors = self.interceptors;
         if self.options.slow_call > Duration::ZERO {
             interceptors.insert(0, Arc::new(slow_calls(self.options.slow_call)));

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use arc_swap::Guard;
 use rpcx_protocol::header::SerializeType;
-use rpcx_protocol::metadata::Metadata;
 
 use super::call::{Answer, PayloadFn, Target};
 use super::options::{CallOptions, Plan};
@@ -104,7 +103,8 @@ impl<'a> Answers<'a> {
         client.check_open()?;
         let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
-        let plan = Plan::new(client, options, Metadata::empty(), serialize, false);
+        let inherited = options.inherited(client);
+        let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
         let routes = &method.service.routes;
         let table = Guard::into_inner(routes.known(client, plan.deadline, plan.now).await?);
         if table.servers().is_empty() {
@@ -117,12 +117,10 @@ impl<'a> Answers<'a> {
         for (index, server) in table.servers().iter().enumerate() {
             let address = server.endpoint.address.clone();
             let table = table.clone();
-            let begun = client.begun.enter();
+            let (begun, inherited) = (client.begun.enter(), inherited.clone());
             let call: Running<'a> = Box::pin(async move {
                 let _begun = begun;
-                let inherited = options.inherited(client);
-                let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-                let plan = Plan::new(client, options, metadata, serialize, false);
+                let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
                 let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
                 let end = ToOne { target: method.target(), plan: &plan, routes, table, index };
                 if client.interceptors.is_empty() {

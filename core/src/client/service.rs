@@ -18,7 +18,7 @@ use crate::codec::Protobuf;
 use crate::codec::{CodecError, CodecSet, Decode, Encode, Raw, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
+use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Parent, Reply};
 
 /// A reply with what came beside it.
 #[derive(Clone, Debug)]
@@ -162,7 +162,12 @@ impl<C: CodecSet> Service<C> {
         let mut payload = Vec::new();
         C::encode(serialize, args, &mut payload)
             .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
-        let options = options.clone().serialize_type(serialize);
+        let mut options = options.clone().serialize_type(serialize);
+        if let Some(parent) = options.lineage() {
+            // The task is none of the handler's in which this call is made.
+            let parent = parent.into_owned();
+            options = options.parent(parent);
+        }
         let shard = crate::shard::Shard::current()?;
         let method: Method<AnyBytes> = Method { service: self.codecs(), info: method.info };
         shard.spawn(async move {
@@ -246,12 +251,12 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A> + Decode<R>,
     {
         let client = &*self.service.client;
-        if !client.interceptors.is_empty() {
+        if !client.interceptors.is_empty() || Parent::is_inside() {
             return Ok(self.call_with(args, &NO_OPTIONS).await?.value);
         }
         client.check_open()?;
         let serialize = self.serialize_type(&NO_OPTIONS);
-        let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
+        let plan = Plan::new(client, &NO_OPTIONS, None, serialize, false);
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
         let Answer { opened, endpoint, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
@@ -267,9 +272,8 @@ impl<C: CodecSet> Method<C> {
     {
         self.service.client.check_open()?;
         let inherited = options.inherited(&self.service.client);
-        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
         let serialize = self.serialize_type(options);
-        let plan = Plan::new(&self.service.client, options, metadata, serialize, false);
+        let plan = Plan::new(&self.service.client, options, inherited.as_ref(), serialize, false);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
             let answer = self.target().run(&plan, &payload).await?;
@@ -296,9 +300,8 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A>,
     {
         let inherited = options.inherited(&self.service.client);
-        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
         let serialize = self.serialize_type(options);
-        let plan = Plan::new(&self.service.client, options, metadata, serialize, true);
+        let plan = Plan::new(&self.service.client, options, inherited.as_ref(), serialize, true);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
             return self.target().send(&plan, &payload).await;

@@ -7,7 +7,7 @@
 //! The chain costs nothing where no interceptor was added.
 
 mod access;
-mod parent;
+pub(crate) mod parent;
 mod rate_limit;
 mod tee;
 mod timing;

@@ -18,7 +18,7 @@ use super::core::ServerCore;
 use super::line::Line;
 use super::pipeline::Authenticator;
 use super::protocol::Protocol;
-use super::running::Server;
+use super::running::{Parts, Server};
 use super::session::SessionOptions;
 use super::table::{Method, Service, Table};
 use super::worker::Workers;
@@ -337,7 +337,8 @@ impl ServerBuilder {
                 Some((registries, addresses, metadata))
             }
         };
-        let server = Server::start(core, listeners, self.protocols, self.tee, options, shards, set, announcing);
+        let (protocols, tee) = (self.protocols, self.tee);
+        let server = Server::start(Parts { core, listeners, protocols, tee, options, shards, set, announcing });
         // Whoever gives up waiting for the registries has no handle to end the server by.
         let starting = CloseOnDrop(&server);
         server.announce().await?;

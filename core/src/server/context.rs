@@ -16,6 +16,7 @@ use super::session::Session;
 use super::table::RealName;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::Parent;
+use crate::interceptor::parent::{self, Current};
 use crate::transport::TlsIdentity;
 
 /// One call as its handler sees it: who asks for what, until when, and with which metadata.
@@ -79,7 +80,7 @@ impl Context {
 
     /// The request's metadata, the protocol's own keys (`__…`) included.
     pub fn metadata(&self) -> Metadata {
-        self.inner.metadata.clone().unwrap_or_else(|| self.inner.frame.metadata())
+        parent::Call::metadata(&*self.inner)
     }
 
     /// How the request's payload is encoded; the answer is encoded the same way.
@@ -205,6 +206,26 @@ impl std::fmt::Debug for Context {
             .field("peer", &self.peer())
             .field("deadline", &self.inner.deadline)
             .finish_non_exhaustive()
+    }
+}
+
+impl parent::Call for Inner {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone().unwrap_or_else(|| self.frame.metadata())
+    }
+}
+
+impl Inner {
+    /// Polls the call's handler, so that calls made there find it.
+    #[inline]
+    pub(super) fn poll_within<T>(self: &Arc<Self>, poll: impl FnOnce() -> T) -> T {
+        parent::within(|| self.current(), poll)
+    }
+
+    fn current(self: &Arc<Self>) -> Option<Current> {
+        let has_metadata = self.metadata.is_some() || self.frame.has_user_metadata();
+        let call = has_metadata.then(|| self.clone() as Arc<dyn parent::Call>);
+        (call.is_some() || self.deadline.is_some()).then_some(Current { deadline: self.deadline, call })
     }
 }
 

@@ -391,7 +391,9 @@ impl ServerRole {
         }
         let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
         let mut noop = TaskContext::from_waker(Waker::noop());
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            call.poll_within(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer))
+        }));
         let done = match polled {
             Ok(Poll::Ready(())) => true,
             Ok(Poll::Pending) => false,

@@ -166,7 +166,7 @@ impl Endpoint for Handle<'_> {
             let mut slot = None;
             poll_fn(|cx| {
                 let mut writer = ReplyWriter { to: ReplyTo::Chain(&mut slot), answer: Answer::Ok };
-                running.as_mut().poll_reply(cx, &inner, &mut writer)
+                inner.poll_within(|| running.as_mut().poll_reply(cx, &inner, &mut writer))
             })
             .await;
             let payload = slot.unwrap_or_else(|| Err(Error::new(Reason::InternalBug, "the handler left no answer")))?;

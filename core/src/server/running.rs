@@ -22,7 +22,7 @@ use crate::connection::link::QueueLimits;
 use crate::discovery::NodeMetadata;
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::future::within;
-use crate::interceptor::{AccessList, Tee};
+use crate::interceptor::{AccessList, Tee, parent};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::{QueueTotals, ServerStats};
 use crate::transport::{Address, Incoming, Listener};
@@ -90,22 +90,29 @@ pub struct Server {
     shards: Mutex<Option<ShardSet>>,
 }
 
+/// What a server is started with.
+pub(super) struct Parts {
+    pub(super) core: Arc<ServerCore>,
+    pub(super) listeners: Vec<Box<dyn Listener>>,
+    pub(super) protocols: Vec<Arc<dyn Protocol>>,
+    pub(super) tee: Option<Tee>,
+    pub(super) options: ServerOptions,
+    pub(super) shards: Vec<Shard>,
+    /// The threads of `shards`, if they are the server's own.
+    pub(super) set: Option<ShardSet>,
+    /// Where to announce which addresses, with what metadata.
+    pub(super) announcing: Option<(Vec<OwnedRegistry>, Vec<Arc<str>>, ServiceMetadata)>,
+}
+
 impl Server {
     /// Begins a new server.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    pub(super) fn start(
-        core: Arc<ServerCore>,
-        listeners: Vec<Box<dyn Listener>>,
-        protocols: Vec<Arc<dyn Protocol>>,
-        tee: Option<Tee>,
-        options: ServerOptions,
-        shards: Vec<Shard>,
-        set: Option<ShardSet>,
-        announcing: Option<(Vec<OwnedRegistry>, Vec<Arc<str>>, ServiceMetadata)>,
-    ) -> Server {
+    pub(super) fn start(parts: Parts) -> Server {
+        let Parts { core, listeners, protocols, tee, options, shards, set, announcing } = parts;
+        parent::server_made();
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
         let tasks = TaskTracker::new();
         let announcer = announcing.map(|(registries, addresses, metadata)| {

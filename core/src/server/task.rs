@@ -73,7 +73,9 @@ async fn run(
         let polling = poll_fn(|cx| {
             let from = first.then(Instant::now);
             let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
-            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(cx, &call, &mut writer)));
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                call.poll_within(|| running.as_mut().poll_reply(cx, &call, &mut writer))
+            }));
             if let Some(from) = from {
                 // A method that was slow in place once may have become quick.
                 first = false;
