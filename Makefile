@@ -18,7 +18,7 @@ demo: ## servers and calls of every kind, without any registry
 test: ## everything that fits into half an hour on two cores
 	tests/stages/run test
 
-test-deep: ## what takes longer: policy, fuzzing, sanitizers, the grid again and again, soak; writes docs/reports/deep.md
+test-deep: ## policy, fuzzing, sanitizers, soak, the grid again and again; writes docs/reports/deep.md (25 minutes)
 	tests/stages/run deep
 
 bench: ## measure beside the floor and the competitors; writes docs/bench (25 minutes on a quiet machine)

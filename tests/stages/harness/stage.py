@@ -16,11 +16,15 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
 
+# What begins the lines of a stage's output that are figures for the report.
+MEASURED = "measured: "
+
 # Rust's test harness, the plain line that the project's own runners end with, and Python's unittest.
 _COUNTS = (
     re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE),
     re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", re.MULTILINE),
 )
+_FIGURE = re.compile(rf"(?:^|\.\.\. ){MEASURED}(.+?)\s*$", re.MULTILINE)
 _UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
 
 
@@ -46,6 +50,7 @@ class Outcome:
     skipped: int = 0
     seconds: float = 0.0
     problem: str = ""
+    figures: list[str] = field(default_factory=list)
     log: Path = CACHE
 
     @property
@@ -119,6 +124,7 @@ def _count(outcome: Outcome) -> None:
     for ran, details in _UNITTEST.findall(text):
         bad = sum(int(number) for number in re.findall(r"(?:failures|errors)=(\d+)", details))
         counts.append((str(int(ran) - bad), str(bad), ""))
+    outcome.figures = _FIGURE.findall(text)
     outcome.passed = sum(int(passed) for passed, _, _ in counts)
     outcome.failed = sum(int(failed) for _, failed, _ in counts)
     outcome.skipped = sum(int(skipped or 0) for _, _, skipped in counts)

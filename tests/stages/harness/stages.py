@@ -12,6 +12,15 @@ _PYTHON = (
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
+_BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
+# Without the tests that measure memory, of which the sanitizer itself takes most.
+_SANITIZED = ("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples")
+# Optimized as released, but for what makes linking each test program slow.
+_OPTIMIZED = {
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    "CARGO_TARGET_DIR": str(ROOT / "target" / "deep"),
+}
 
 SETUP = Stage("setup", ((_RUN, "setup"),), about="what the machine lacks is installed")
 
@@ -54,29 +63,64 @@ TESTS = (
 
 TEST = (SETUP, *LINT, *TESTS)
 
-DEEP = (
-    SETUP,
-    Stage("deny", ((_RUN, "install", "cargo-deny"), ("cargo", "deny", "--all-features", "check")), minutes=30),
-    Stage("fuzz", ((_RUN, "fuzz", "--seconds", "120"),), minutes=60),
-    Stage(
-        "address sanitizer",
-        (("cargo", "test", *_CARGO, "--no-fail-fast", "--lib", "--tests", "--target", _TARGET),),
-        environment={
-            "RUSTC_BOOTSTRAP": "1",
-            "RUSTFLAGS": "-Zsanitizer=address",
-            "CARGO_TARGET_DIR": str(ROOT / "target" / "address"),
-        },
-        minutes=60,
-    ),
-    PROGRAMS,
-    Stage("interop, five times", (("tests/interop/run", "--deep"),) * 5, minutes=60),
-    Stage(
-        "soak",
-        (("cargo", "test", *_CARGO, "--release", "--no-fail-fast", "--", "--ignored"),),
-        minutes=120,
-        about="the tests that are marked as ignored because they run for long",
-    ),
-)
+
+def deep(lengths: float) -> tuple[Stage, ...]:
+    """What test-deep runs: 25 minutes on two idle cores, and `lengths` times as long where more time finds more."""
+
+    def seconds(usual: int) -> str:
+        return str(max(1, round(usual * lengths)))
+
+    return (
+        SETUP,
+        Stage(
+            "deny",
+            (
+                (_RUN, "install", "cargo-deny"),
+                ("cargo", "deny", "--all-features", "check", "bans", "licenses", "sources"),
+            ),
+            minutes=30,
+            about="licences, forbidden crates and origins of what is linked in",
+        ),
+        Stage(
+            "fuzz",
+            ((_RUN, "fuzz", "--seconds", seconds(60)),),
+            minutes=20 + 10 * lengths,
+            about="every target of core/fuzz",
+        ),
+        Stage(
+            "address sanitizer",
+            (("cargo", "test", *_SANITIZED, "--no-fail-fast", "--lib", "--tests", "--target", _TARGET),),
+            environment={
+                "RUSTC_BOOTSTRAP": "1",
+                "RUSTFLAGS": "-Zsanitizer=address",
+                "CARGO_TARGET_DIR": str(ROOT / "target" / "address"),
+            },
+            minutes=40,
+            about="tests and demo with the address and leak sanitizers",
+        ),
+        Stage(
+            "release",
+            (("cargo", "test", *_CARGO, *_BUT_MESSAGES, "--release", "--no-fail-fast", "--lib", "--tests"),),
+            environment=_OPTIMIZED,
+            minutes=30,
+            about="the tests as optimized code, without overflow checks and debug assertions",
+        ),
+        Stage(
+            "soak",
+            (("cargo", "test", *_CARGO, "--release", "--test", "faults", "--", "--ignored", "--nocapture"),),
+            environment={**_OPTIMIZED, "RPCX_SOAK": seconds(180)},
+            minutes=10 + 5 * lengths,
+            about="faults in any order on connections under load",
+        ),
+        PROGRAMS,
+        Stage(
+            "interop",
+            (("tests/interop/run", "--deep"),) * max(1, round(5 * lengths)),
+            minutes=10 + 15 * lengths,
+            about="the whole grid again and again: what passes must always pass",
+        ),
+    )
+
 
 FORMAT = Stage(
     "format",

@@ -14,6 +14,8 @@
 //! it), text that is no UTF-8, nesting beyond [`MAX_DEPTH`](super::MAX_DEPTH), lengths beyond the payload (Go allocates
 //! them).
 
+mod access;
+mod compound;
 mod de;
 mod keys;
 mod reader;
