@@ -1,11 +1,13 @@
-//! `docs/CONFIGURATION.md`, `docs/ERRORS.md` and `tests/vectors/errors.json` are what the tables in the code say.
+//! `docs/CONFIGURATION.md`, `docs/ERRORS.md`, `docs/METRICS.md` and `tests/vectors/errors.json` are what the tables in the code say.
 //!
 //! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, FailMode, InFlightPolicy, OptionRow, PushOverflow, SelectMode, ServerOptions,
+    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow,
+    SelectMode, ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
+use rpcx::stats::METRICS;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -20,6 +22,11 @@ fn configuration_md_is_current() {
 #[test]
 fn errors_md_is_current() {
     compare("docs/ERRORS.md", &errors());
+}
+
+#[test]
+fn metrics_md_is_current() {
+    compare("docs/METRICS.md", &metrics());
 }
 
 #[test]
@@ -63,6 +70,12 @@ fn configuration() -> String {
         ("Client", "What a client does unless a call says otherwise.", ClientOptions::rows()),
         ("Call", "What one call wants otherwise. Left out, it is as the client has it.", CallOptions::rows()),
         ("Server", "What a server allows and how long it waits.", ServerOptions::rows()),
+        (
+            "Discovery",
+            "How a discovery behaves whose source may be out of reach. In a URL they follow the `?`: \
+             `dns://example.org:8972?empty_hold=30s`.",
+            DiscoveryOptions::rows(),
+        ),
     ];
     for (title, intro, rows) in scopes {
         write!(out, "\n## {title} options\n\n{intro}\n\n").unwrap();
@@ -73,6 +86,8 @@ fn configuration() -> String {
     choices(&mut out, "fail_mode", FailMode::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     choices(&mut out, "select_mode", SelectMode::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     choices(&mut out, "push_overflow", PushOverflow::ALL.iter().map(|v| (v.as_str(), v.meaning())));
+    let limit_policies = LimitPolicy::ALL.iter().map(|v| (v.as_str(), v.meaning()));
+    choices(&mut out, "rate_limit.connection_policy` and `rate_limit.request_policy", limit_policies);
     choices(&mut out, "in_flight_policy", InFlightPolicy::ALL.iter().map(|v| (v.as_str(), v.meaning())));
     out
 }
@@ -89,6 +104,25 @@ fn choices<'a>(out: &mut String, option: &str, values: impl Iterator<Item = (&'a
     for (name, meaning) in values {
         table_row(out, &[&format!("`{name}`"), meaning]);
     }
+}
+
+fn metrics() -> String {
+    let mut out = format!(
+        "# Metrics\n\n{NOTE}\n\n\
+         `server.stats().render()` and `client.stats().render()` give the statistics in Prometheus' text exposition format;\n\
+         `stats::Exposition` puts those of several clients and servers of a process together and tells them apart by the label\n\
+         `name`. With the feature `metrics-listener`, `stats::MetricsListener` serves them over HTTP on `/metrics`.\n\n\
+         Names and labels never change their meaning. Counters begin at 0 with the client or server. `kind` and `reason` are\n\
+         those of [ERRORS.md](ERRORS.md). Names of more than 4,096 methods are counted together as service and method `*`.\n\n\
+         The buckets of histograms reach to 50, 100, 250 and 500 µs, 1, 2.5, 5, 10, 25, 50, 100, 250 and 500 ms, 1, 2.5, 5 and\n\
+         10 s, at most 1.6 % off; a sum is as exact as the average of the statistics.\n\n\
+         | metric | type | labels | meaning |\n|---|---|---|---|\n"
+    );
+    for row in METRICS {
+        let labels: Vec<_> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        table_row(&mut out, &[&format!("`{}`", row.name), row.kind, &labels.join(", "), row.help]);
+    }
+    out
 }
 
 fn errors() -> String {

@@ -42,7 +42,7 @@ trait Arith {
     #[rpc(blocking)]
     fn add_slowly(&self, ctx: &Context, args: Args) -> rpcx::Result<Reply>;
 
-    #[rpc(name = "Block", blocking)]
+    #[rpc(name = "Block", blocking, to_completion)]
     fn renamed_and_blocking(&self, _ctx: &Context, args: Args) -> rpcx::Result<Reply> {
         Ok(Reply { c: self.offset() + args.a })
     }
@@ -256,4 +256,38 @@ async fn plain_values_need_no_structs() {
     assert_eq!(greeter.sum(&vec![1, 2, 3]).await.unwrap(), 6);
     greeter.nothing(&()).await.unwrap();
     assert_eq!(format!("{greeter:?}"), "GreeterClient { .. }");
+}
+
+/// Work that must not be left half done.
+#[rpcx::service]
+trait Ledger {
+    #[rpc(to_completion)]
+    async fn book(&self, ctx: &Context, amount: u32) -> rpcx::Result<u32>;
+}
+
+struct Books {
+    go_on: Arc<tokio::sync::Semaphore>,
+    booked: Arc<AtomicU32>,
+}
+
+impl Ledger for Books {
+    async fn book(&self, _ctx: &Context, amount: u32) -> rpcx::Result<u32> {
+        self.go_on.acquire().await.map_err(|error| error.to_string())?.forget();
+        Ok(self.booked.fetch_add(amount, Ordering::SeqCst) + amount)
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_runs_to_completion_outlives_its_deadline() {
+    let (go_on, booked) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(AtomicU32::new(0)));
+    let books = Books { go_on: go_on.clone(), booked: booked.clone() };
+    let server = rpcx::Server::builder().service(LedgerServer(books)).option("cancel_grace", "0");
+    let server = server.bind("tcp@127.0.0.1:0").start().await.unwrap();
+    let ledger = LedgerClient::new(&rpcx::Client::new(&server.addresses()[0].to_string()).unwrap()).unwrap();
+    let options = CallOptions::new().timeout(Duration::from_millis(100));
+    assert!(ledger.book_with(&7, &options).await.is_err());
+    go_on.add_permits(1);
+    // It ends when the call has ended.
+    server.shutdown(Duration::from_secs(20)).await.unwrap();
+    assert_eq!(booked.load(Ordering::SeqCst), 7);
 }

@@ -42,7 +42,7 @@ pub(crate) fn expand(service: &Service) -> TokenStream {
 
 /// Adds one method to the list.
 fn push(of: &Ident, codecs: &Type, method: &Method) -> TokenStream {
-    let Method { ident, name, blocking, args, reply, attributes } = method;
+    let Method { ident, name, blocking, to_completion, args, reply, attributes } = method;
     let conditions =
         attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect::<Vec<&Attribute>>();
     // A type that the codecs cannot handle is complained about at its method.
@@ -69,6 +69,7 @@ fn push(of: &Ident, codecs: &Type, method: &Method) -> TokenStream {
             )
         }
     };
+    let made = if *to_completion { quote!(#made.to_completion()) } else { made };
     // Its callers are told by the client; serving it still is no mistake.
     quote! {
         #(#conditions)*

@@ -70,6 +70,7 @@ use syn::{ItemTrait, Result};
 /// |---|---|
 /// | `#[rpc(name = "Say")]` | another name on the wire |
 /// | `#[rpc(blocking)]` | a plain `fn`, which may block: it runs on the server's bounded pool of worker threads |
+/// | `#[rpc(to_completion)]` | a call that has begun runs to its end: neither cancellation, nor its deadline, nor the end of its connection stops it |
 /// | `#[rpc(skip)]` | not on the wire and not in the client: a helper of any form |
 ///
 /// # Options

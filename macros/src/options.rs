@@ -52,6 +52,8 @@ pub(crate) struct MethodOptions {
     name: Option<LitStr>,
     /// A plain function, for the pool of worker threads.
     pub(crate) blocking: Option<Span>,
+    /// Its calls are not stopped once they have begun.
+    pub(crate) to_completion: Option<Span>,
     /// Not on the wire.
     pub(crate) skip: Option<Span>,
 }
@@ -64,12 +66,13 @@ impl MethodOptions {
             if !matches!(attribute.meta, Meta::List(_)) {
                 return Err(Error::new_spanned(
                     attribute,
-                    "`#[rpc]` alone says nothing; allowed are `name = \"…\"`, `blocking` and `skip`",
+                    "`#[rpc]` alone says nothing; allowed are `name = \"…\"`, `blocking`, `to_completion` and `skip`",
                 ));
             }
             attribute.parse_nested_meta(|meta| options.read(&meta))?;
         }
-        if let (Some(at), true) = (options.skip, options.name.is_some() || options.blocking.is_some()) {
+        let served = options.name.is_some() || options.blocking.is_some() || options.to_completion.is_some();
+        if let (Some(at), true) = (options.skip, served) {
             return Err(Error::new(at, "a method that is skipped is not called from outside: `skip` stands alone"));
         }
         Ok(options)
@@ -80,10 +83,12 @@ impl MethodOptions {
             set(&mut self.name, meta, |meta| wire_name(meta, "method"))
         } else if meta.path.is_ident("blocking") {
             set(&mut self.blocking, meta, |meta| Ok(meta.path.span()))
+        } else if meta.path.is_ident("to_completion") {
+            set(&mut self.to_completion, meta, |meta| Ok(meta.path.span()))
         } else if meta.path.is_ident("skip") {
             set(&mut self.skip, meta, |meta| Ok(meta.path.span()))
         } else {
-            Err(unknown(meta, "`name = \"…\"`, `blocking` and `skip`"))
+            Err(unknown(meta, "`name = \"…\"`, `blocking`, `to_completion` and `skip`"))
         }
     }
 

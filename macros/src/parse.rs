@@ -29,6 +29,7 @@ pub(crate) struct Method {
     /// The service method.
     pub(crate) name: LitStr,
     pub(crate) blocking: bool,
+    pub(crate) to_completion: bool,
     pub(crate) args: Type,
     pub(crate) reply: Type,
     /// Those that hold for the generated items too: documentation, `cfg`, `deprecated`.
@@ -107,9 +108,9 @@ fn read_method(method: &mut TraitItemFn) -> Result<Option<Method>> {
     let args = arguments(signature)?.clone();
     let reply = reply(signature)?.clone();
     let attributes = method.attrs.iter().filter(|attribute| holds_everywhere(attribute)).cloned().collect();
-    let blocking = options.blocking.is_some();
+    let (blocking, to_completion) = (options.blocking.is_some(), options.to_completion.is_some());
     let name = options.name(&signature.ident)?;
-    Ok(Some(Method { ident: signature.ident.clone(), name, blocking, args, reply, attributes }))
+    Ok(Some(Method { ident: signature.ident.clone(), name, blocking, to_completion, args, reply, attributes }))
 }
 
 fn holds_everywhere(attribute: &Attribute) -> bool {

@@ -1,14 +1,14 @@
-// grpc-go, unary calls, one ClientConn a connection.
-//
-//	--workers N   server: NumStreamWorkers
-//	--shared 1    SharedWriteBuffer on both sides: less memory a connection
+// grpc-go, unary calls, one ClientConn a connection: `grpc server` and `grpc client`.
 package main
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"net"
+	"os"
 
-	"librpcx.test/bench/bench"
+	"librpcx.test/bench/harness"
 	"librpcx.test/bench/pb"
 
 	"google.golang.org/grpc"
@@ -20,47 +20,58 @@ type hello struct {
 }
 
 func (hello) Say(_ context.Context, m *pb.BenchmarkMessage) (*pb.BenchmarkMessage, error) {
-	bench.Answer(m)
+	m.Field1, m.Field2 = &harness.OK, &harness.Hundred
 	return m, nil
 }
 
-func serve(o *bench.Opts) {
+func serve(args []string) {
+	flags := flag.NewFlagSet("grpc server", flag.ExitOnError)
+	shared := sharedBuffers(flags)
+	workers := flags.Uint("workers", 0, "`N` goroutines that serve streams; 0: one for each stream")
+	o := harness.Server(flags, args)
 	l, err := net.Listen("tcp", o.Addr)
-	bench.Check(err)
-	opts := []grpc.ServerOption{grpc.SharedWriteBuffer(o.Num("shared", 0) != 0)}
-	if n := o.Num("workers", 0); n > 0 {
-		opts = append(opts, grpc.NumStreamWorkers(uint32(n)))
-	}
-	s := grpc.NewServer(opts...)
+	harness.Check(err)
+	s := grpc.NewServer(grpc.SharedWriteBuffer(*shared), grpc.NumStreamWorkers(uint32(*workers)))
 	pb.RegisterHelloServer(s, hello{})
-	bench.Check(s.Serve(l))
+	harness.Check(s.Serve(l))
 }
 
-func connect(o *bench.Opts) (func() bench.Call, error) {
+func call(args []string) {
+	flags := flag.NewFlagSet("grpc client", flag.ExitOnError)
+	shared := sharedBuffers(flags)
+	o := harness.Client(flags, args)
+	harness.RunClient(o, func(int) (func() harness.Call, error) { return connect(o, *shared) })
+}
+
+func sharedBuffers(flags *flag.FlagSet) *bool {
+	return flags.Bool("shared", false, "share write buffers: less memory a connection")
+}
+
+func connect(o *harness.Opts, shared bool) (func() harness.Call, error) {
 	cc, err := grpc.NewClient("passthrough:///"+o.Addr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithSharedWriteBuffer(o.Num("shared", 0) != 0))
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithSharedWriteBuffer(shared))
 	if err != nil {
 		return nil, err
 	}
 	c, ctx := pb.NewHelloClient(cc), context.Background()
-	return func() bench.Call {
-		req := bench.Request()
+	return func() harness.Call {
+		req := harness.Request(&pb.BenchmarkMessage{})
 		return func() error {
 			m, err := c.Say(ctx, req)
 			if err != nil {
 				return err
 			}
-			return bench.Good(m)
+			return harness.Good(m)
 		}
 	}, nil
 }
 
 func main() {
-	o := bench.Parse("grpc-go")
-	if o.Server {
-		serve(o)
+	programs := map[string]func([]string){"server": serve, "client": call}
+	if len(os.Args) > 1 && programs[os.Args[1]] != nil {
+		programs[os.Args[1]](os.Args[2:])
 		return
 	}
-	bench.RunClient(o, func(int) (func() bench.Call, error) { return connect(o) })
+	fmt.Fprintln(os.Stderr, "usage: grpc server|client --addr HOST:PORT [--FLAG VALUE...]; --help of each has more")
+	os.Exit(2)
 }

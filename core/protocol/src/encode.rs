@@ -1,10 +1,12 @@
 //! Frames to bytes, appended to a buffer of the caller's.
 
+use std::ops::Range;
+
 use crate::frame::Frame;
 use crate::header::{
     CompressType, FLAGS_OFFSET, HEADER_LEN, Header, MIN_FRAME_LEN, RESPONSE_BIT, SEQ_OFFSET, TOTAL_OFFSET,
 };
-use crate::metadata::{Metadata, push_pair};
+use crate::metadata::{Metadata, Pairs, push_pair};
 
 /// All of a frame but its payload.
 #[derive(Clone, Copy, Debug)]
@@ -226,6 +228,45 @@ pub fn replace_payload(
     Ok(())
 }
 
+/// Gives a metadata key of an encoded frame another value. False, and nothing changes, when the frame has no such key, or
+/// the value does not fit into 4 GiB.
+///
+/// ```
+/// # use rpcx_protocol::{encode, replace_value, Head, Header, SerializeType};
+/// let head = Head { extra: &[("left", "1000")], ..Head::new(Header::request(SerializeType::RAW, 1), b"Arith", b"Mul") };
+/// let (mut frame, mut expected) = (Vec::new(), Vec::new());
+/// encode(&mut frame, &head, b"payload").unwrap();
+/// encode(&mut expected, &Head { extra: &[("left", "95")], ..head }, b"payload").unwrap();
+/// assert!(replace_value(&mut frame, "left", "95"));
+/// assert_eq!(frame, expected);
+/// ```
+pub fn replace_value(frame: &mut Vec<u8>, key: &str, value: &str) -> bool {
+    let Some((block, old)) = find_value(frame, key) else { return false };
+    let grown = |length: usize| u32::try_from((length + value.len()).checked_sub(old.len())?).ok();
+    let (Some(total), Some(block_len)) = (grown(frame.len() - HEADER_LEN), grown(block.len())) else { return false };
+    frame[TOTAL_OFFSET..HEADER_LEN].copy_from_slice(&total.to_be_bytes());
+    frame[block.start - 4..block.start].copy_from_slice(&block_len.to_be_bytes());
+    frame[old.start - 4..old.start].copy_from_slice(&(value.len() as u32).to_be_bytes());
+    frame.splice(old, value.bytes());
+    true
+}
+
+/// Where the metadata block of an encoded frame stands, and in it the value of `key`.
+fn find_value(frame: &[u8], key: &str) -> Option<(Range<usize>, Range<usize>)> {
+    let mut block = 0..HEADER_LEN;
+    // Service path, service method, metadata.
+    for _ in 0..3 {
+        let start = block.end + 4;
+        let length = u32::from_be_bytes(*frame.get(block.end..)?.first_chunk()?);
+        block = start..start.checked_add(length as usize)?;
+    }
+    let mut pairs = Pairs::new(frame.get(block.clone())?);
+    let (_, value) = pairs.find(|(found, _)| *found == key.as_bytes())?;
+    // The value is a slice of the frame.
+    let start = value.as_ptr().addr() - frame.as_ptr().addr();
+    Some((block, start..start + value.len()))
+}
+
 /// Turns an encoded frame into a response; all else stays. Does nothing to bytes too few for a header.
 pub fn mark_response(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(FLAGS_OFFSET) {
@@ -259,6 +300,29 @@ pub fn echo_heartbeat(out: &mut Vec<u8>, frame: &Frame, replace: Option<(&str, &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replaced_value_gives_the_frame_that_would_have_been_encoded() {
+        let pairs = Metadata::from_iter([("k", "kept"), ("left", "of the caller's own")]);
+        let head =
+            Head { metadata: &pairs, ..Head::new(Header::request(crate::SerializeType::JSON, 7), b"Arith", b"") };
+        let encoded = |left: &str| {
+            let mut frame = Vec::new();
+            encode(&mut frame, &Head { extra: &[("left", left), ("last", "1")], ..head }, b"payload").unwrap();
+            frame
+        };
+        for value in ["", "9", "1000", "a longer value"] {
+            let mut frame = encoded("1000");
+            assert!(replace_value(&mut frame, "left", value));
+            assert_eq!(frame, encoded(value));
+        }
+        let whole = encoded("1000");
+        for end in 0..whole.len() {
+            let mut cut = whole[..end].to_vec();
+            let _ = replace_value(&mut cut, "left", "9");
+            assert!(!replace_value(&mut cut, "none", "9"));
+        }
+    }
 
     #[test]
     fn a_replaced_payload_gives_the_frame_that_would_have_been_encoded() {

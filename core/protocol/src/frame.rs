@@ -98,6 +98,11 @@ impl Frame {
         self.metadata_end as usize > self.method_end as usize + WORD
     }
 
+    /// Whether there are metadata besides the protocol's own (`__…`).
+    pub fn has_user_metadata(&self) -> bool {
+        metadata::Pairs::new(self.metadata_block()).any(|(key, _)| !key.starts_with(b"__"))
+    }
+
     fn metadata_block(&self) -> &[u8] {
         &self.body[self.method_end as usize + WORD..self.metadata_end as usize]
     }
@@ -121,6 +126,11 @@ impl Frame {
         let mut body = self.body;
         body.advance(start);
         body
+    }
+
+    /// The same frame in memory of its own: it no longer keeps the buffer that it came in.
+    pub fn detached(self) -> Frame {
+        Frame { body: Bytes::copy_from_slice(&self.body), ..self }
     }
 
     #[inline]

@@ -26,8 +26,8 @@ pub mod wheel;
 pub use compress::{COMPRESS_THRESHOLD, CompressError, Compressor, Compressors};
 pub use decoder::{DecodeError, Decoded, Decoder, Refused};
 pub use encode::{
-    EncodeError, Encoded, Head, complete, echo_heartbeat, encode, encode_head, encode_with, mark_response, replace_payload,
-    set_seq,
+    EncodeError, Encoded, Head, complete, echo_heartbeat, encode, encode_head, encode_with, mark_response,
+    replace_payload, replace_value, set_seq,
 };
 pub use features::{Features, Side};
 pub use frame::{Frame, PeerError};

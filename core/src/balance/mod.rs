@@ -11,6 +11,7 @@ mod ring;
 mod round_robin;
 mod table;
 mod weighted;
+mod weighted_ping;
 
 pub use closest::{Closest, Position};
 pub use consistent_hash::ConsistentHash;
@@ -18,6 +19,7 @@ pub use least_loaded::LeastLoaded;
 pub use random::{Random, random_bits};
 pub use round_robin::RoundRobin;
 pub use weighted::WeightedRoundRobin;
+pub use weighted_ping::WeightedPing;
 
 use crate::discovery::{Diff, Node, Snapshot};
 use std::sync::Arc;
@@ -29,8 +31,9 @@ use std::time::{Duration, Instant};
 /// a time, before it offers that snapshot to calls; [`select`](Self::select) and [`feedback`](Self::feedback) come from
 /// any number of threads at once, may still carry the snapshot before, and must not block.
 pub trait Selector: Send + Sync {
-    /// The nodes are now those of `snapshot`; `change` is the difference to the snapshot of the last update (to an empty
-    /// one at first). Work on a node should be limited to what `change` names.
+    /// The nodes in selection are now those of `snapshot`: what discovery has, without servers that are out for a while
+    /// because they could not be dialled, have an open breaker, or are ejected. `change` is the difference to the snapshot of
+    /// the last update (to an empty one at first). Work on a node should be limited to what `change` names.
     fn update(&self, snapshot: &Snapshot, change: &Diff);
 
     /// The index in `snapshot.nodes()` of the node that the call shall go to; `None` if none may take it.
@@ -47,6 +50,25 @@ pub trait Selector: Send + Sync {
     /// selected node if the selector wants feedback, for calls that were given up too.
     fn feedback(&self, snapshot: &Snapshot, index: usize, outcome: &Outcome) {
         let _ = (snapshot, index, outcome);
+    }
+}
+
+/// A selector that somebody else keeps a hold of.
+impl<S: Selector + ?Sized> Selector for Arc<S> {
+    fn update(&self, snapshot: &Snapshot, change: &Diff) {
+        (**self).update(snapshot, change);
+    }
+
+    fn select(&self, snapshot: &Snapshot, call: &CallInfo<'_>) -> Option<usize> {
+        (**self).select(snapshot, call)
+    }
+
+    fn wants_feedback(&self) -> bool {
+        (**self).wants_feedback()
+    }
+
+    fn feedback(&self, snapshot: &Snapshot, index: usize, outcome: &Outcome) {
+        (**self).feedback(snapshot, index, outcome);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::random::{below, random_bits};
 use super::table::Table;
 use super::{CallInfo, Selector, first_not_avoided};
-use crate::discovery::{Diff, Snapshot};
+use crate::discovery::{Diff, Node, Snapshot};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Every node in turn, as often as the `weight` in its metadata says; weight 0 never.
@@ -29,6 +29,11 @@ impl WeightedRoundRobin {
     /// A selector without nodes that begins at a random turn.
     pub fn new() -> Self {
         Self { turn: AtomicU64::new(below(1 << 20, random_bits()) as u64), table: Table::default() }
+    }
+
+    /// The nodes are now those of `snapshot`, with weights that are not their metadata's.
+    pub(super) fn update_by(&self, snapshot: &Snapshot, change: &Diff, weight: impl Fn(&Node) -> u32) {
+        self.table.update(snapshot, change, |_, _| State::new(snapshot.nodes().iter().map(weight).collect()));
     }
 }
 

@@ -13,8 +13,8 @@ use crate::codec::Serde;
 use crate::config::{ClientOptions, ClientTlsOptions};
 use crate::discovery::{Discovery, Schemes};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
-use crate::stats::ClientStats;
+use crate::interceptor::{Interceptor, parent, slow_calls};
+use crate::stats::{ClientStats, QueueTotals};
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
 use crate::transport::Transports;
@@ -22,7 +22,8 @@ use crate::transport::Transports;
 /// Collects options and collaborators; [`build`](ClientBuilder::build) makes a [`Client`] of them.
 pub struct ClientBuilder {
     options: ClientOptions,
-    discovery: Option<Arc<dyn Discovery>>,
+    /// With whether it was opened here.
+    discovery: Option<(Arc<dyn Discovery>, bool)>,
     schemes: Schemes,
     transports: Transports,
     compressors: Compressors,
@@ -48,15 +49,16 @@ impl ClientBuilder {
     /// Where the servers are: an address (`tcp@host:port`), or a URL such as `multiple://tcp@a:8972,tcp@b:8972`.
     pub fn discovery_url(mut self, url: &str) -> Self {
         match self.schemes.open(url) {
-            Ok(discovery) => self.discovery = Some(discovery),
+            Ok(discovery) => self.discovery = Some((discovery, true)),
             Err(error) => drop(self.mistake.get_or_insert(error)),
         }
         self
     }
 
-    /// Finds servers through a discovery of your own.
+    /// Finds servers through a discovery of your own, which other clients may use too: the end of the client does not close
+    /// it.
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
-        self.discovery = Some(discovery);
+        self.discovery = Some((discovery, false));
         self
     }
 
@@ -97,7 +99,12 @@ impl ClientBuilder {
             Error::new(Reason::ConfigBadArgument, "the client has no discovery: call discovery_url(\"tcp@host:port\")")
         })?;
         let transports = with_tls(self.transports, &self.options.tls)?;
-        let core = ClientCore::new(self.options, discovery, transports, self.compressors, self.interceptors);
+        parent::client_made();
+        let mut interceptors = self.interceptors;
+        if self.options.slow_call > Duration::ZERO {
+            interceptors.insert(0, Arc::new(slow_calls(self.options.slow_call)));
+        }
+        let core = ClientCore::new(self.options, discovery, transports, self.compressors, interceptors);
         Ok(Client { core: Arc::new(core) })
     }
 }
@@ -176,8 +183,18 @@ impl Client {
 
     /// What it has counted so far.
     pub fn stats(&self) -> ClientStats {
-        let in_flight = self.core.connections().iter().map(|caller| caller.in_flight()).sum();
-        self.core.recorder.snapshot(in_flight)
+        let mut queue = QueueTotals::default();
+        let mut in_flight = 0;
+        for caller in self.core.connections() {
+            queue += caller.link.queue();
+            in_flight += caller.in_flight();
+        }
+        let now = Instant::now();
+        ClientStats {
+            retry_budget_left: self.core.budget.left(now),
+            servers: self.core.endpoint_stats(now),
+            ..self.core.recorder.snapshot(in_flight, queue)
+        }
     }
 
     /// Ends the client at once: calls in progress fail with `closed`. Idempotent, never blocks.
@@ -185,21 +202,23 @@ impl Client {
         self.core.close();
     }
 
-    /// Takes no new calls, waits for those in progress, at most for `deadline`, then closes.
+    /// Takes no new calls, waits for those that have begun, at most for `deadline`, then closes.
+    ///
+    /// Calls that wait for a connection, for discovery or for their next attempt go on as well, and what was sent without
+    /// waiting for an answer leaves before the end.
     ///
     /// # Errors
     /// `timeout` when calls were cut off.
     pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
         self.core.stop();
-        let until = Instant::now() + deadline;
-        let mut cut = 0;
-        for caller in self.core.connections() {
-            if tokio::time::timeout_at(until.into(), caller.idle()).await.is_err() {
-                cut += caller.in_flight();
-            }
+        let finished = tokio::time::timeout(deadline, self.core.finished()).await.is_ok();
+        // A call that waits on the slower way may be counted on both sides.
+        let cut = self.core.begun.count().max(self.core.in_flight());
+        if finished {
+            self.core.close_behind_requests();
         }
         self.core.close();
-        if cut == 0 {
+        if finished || cut == 0 {
             return Ok(());
         }
         Err(Error::new(Reason::TimeoutCall, format!("{cut} calls were cut off by the shutdown's deadline")))

@@ -11,7 +11,9 @@ use rpcx_protocol::header::{CompressType, SerializeType};
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
 use super::options::Plan;
-use super::routes::{MethodInfo, Routes, Selected};
+use super::request::restate_time_left;
+use super::routes::{MethodInfo, Routes};
+use super::selection::Selected;
 use crate::balance::{CallInfo, random_bits};
 use crate::codec::CodecError;
 use crate::config::FailMode;
@@ -74,8 +76,17 @@ impl Target<'_> {
         tried: &[Arc<str>],
         now: Instant,
     ) -> Result<Selected<'_>> {
-        let table = self.routes.known(self.client, plan.deadline).await?;
+        let table = self.routes.known(self.client, plan.deadline, now).await?;
         table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
+    }
+
+    /// The server of the attempt before, though discovery may have dropped it meanwhile.
+    fn select_again(&self, address: &str, now: Instant) -> Result<Selected<'_>> {
+        let table = self.routes.current(self.client, now);
+        match table.all.nodes.position(address) {
+            Some(index) => table.given(self.routes, index, now),
+            None => Selected::outside(self.client.endpoint(&address.into()), now),
+        }
     }
 
     /// The whole call with its retries. Every attempt keeps the one deadline.
@@ -92,7 +103,7 @@ impl Target<'_> {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                report.ended(answer.as_ref().map(drop));
+                report.ended(answer.as_ref().map(|opened| opened.at), plan.now);
                 match answer {
                     Ok(opened) => Ok(Answer { opened, endpoint, attempts: 1 }),
                     Err(error) => {
@@ -128,8 +139,8 @@ impl Target<'_> {
         if plan.fail_mode() == FailMode::Failbackup {
             return Ok(Begun::Later { selected: None, frame });
         }
-        let table = self.routes.current(self.client);
-        if table.endpoints().is_empty() {
+        let table = self.routes.current(self.client, plan.now);
+        if table.servers().is_empty() {
             return Ok(Begun::Later { selected: None, frame });
         }
         let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
@@ -149,6 +160,7 @@ impl Target<'_> {
         selected: Option<Selected<'_>>,
         frame: Vec<u8>,
     ) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let first = match selected {
             Some(selected) => self.exchange(plan, selected, frame, 1, plan.now).await,
             None => {
@@ -176,6 +188,7 @@ impl Target<'_> {
 
     /// The attempts after the first, which failed with `error`.
     async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
+        let _begun = self.client.begun.enter();
         let mut tried: Vec<Arc<str>> = Vec::new();
         let backoff = Backoff::new(plan.retry_interval());
         let mut waits = 0;
@@ -186,10 +199,10 @@ impl Target<'_> {
             {
                 tried.push(server.into());
             }
+            let mut now = Instant::now();
             let moves_on = plan.fail_mode() == FailMode::Failover
                 && error.delivery() != Delivery::MaybeRun
-                && self.routes.current(self.client).endpoints().len() > tried.len();
-            let mut now = Instant::now();
+                && self.routes.current(self.client, now).servers().len() > tried.len();
             if !moves_on {
                 if !self.client.may_spend_retry(now) {
                     return Err(error.with_attempts(attempts));
@@ -228,7 +241,7 @@ impl Target<'_> {
     ) -> Result<Answer> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
-            (Ok(start), Some(address)) => Ok((start, Selected::given(self.client.endpoint(&address.into())))),
+            (Ok(start), Some(address)) => self.select_again(address, now).map(|selected| (start, selected)),
             (Ok(start), None) => self.select(plan, &frame[start..], tried, now).await.map(|selected| (start, selected)),
             (Err(error), _) => Err(error),
         };
@@ -249,24 +262,30 @@ impl Target<'_> {
         }
     }
 
-    /// Sends an encoded request to a server and waits for its answer.
+    /// Sends a request, encoded at `made`, to a server and waits for its answer.
     pub(super) async fn exchange(
         &self,
         plan: &Plan<'_>,
         selected: Selected<'_>,
-        frame: Vec<u8>,
+        mut frame: Vec<u8>,
         attempt: u32,
-        now: Instant,
+        made: Instant,
     ) -> Result<Answer> {
         let Selected { endpoint, report } = selected;
+        if attempt > 1 {
+            endpoint.retried();
+        }
         let answer = match endpoint.connect(plan.deadline).await {
-            Ok(caller) => caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at)),
+            Ok(caller) => {
+                let now = restate_time_left(&mut frame, plan, made);
+                caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at))
+            }
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
             }
         };
-        report.ended(answer.as_ref().map(drop));
+        report.ended(answer.as_ref().map(|opened| opened.at), made);
         match answer {
             Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
             Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),

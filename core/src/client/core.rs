@@ -9,7 +9,9 @@ use arc_swap::ArcSwap;
 use rpcx_protocol::compress::Compressors;
 use rpcx_protocol::limits::Limits;
 
+use super::begun::BegunCalls;
 use super::endpoint::Endpoint;
+use super::health::Health;
 use super::push::PushQueue;
 use super::routes::Routes;
 use crate::config::ClientOptions;
@@ -21,14 +23,13 @@ use crate::error::{Error, Reason, Result};
 use crate::interceptor::Interceptor;
 use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
-use crate::stats::ClientRecorder;
+use crate::stats::{ClientRecorder, EndpointStats};
 use crate::transport::{Address, DialOptions, Transports};
 
 /// Opens connections the way the client's options say.
 pub(crate) struct Dialer {
     transports: Transports,
     dial: DialOptions,
-    connect_timeout: Duration,
     limits: Limits,
     queue: QueueLimits,
     caller: CallerOptions,
@@ -36,6 +37,7 @@ pub(crate) struct Dialer {
     recorder: Arc<ClientRecorder>,
     pub(super) connections: usize,
     pub(super) time_to_disallow: Duration,
+    pub(super) health: Arc<Health>,
     closed: AtomicBool,
 }
 
@@ -49,20 +51,8 @@ impl Dialer {
         if self.is_closed() {
             return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
         }
-        let opened = tokio::time::timeout(self.connect_timeout, self.transports.dial(address, &self.dial)).await;
-        let io = match opened {
-            Ok(Ok(io)) => io,
-            failed => {
-                self.recorder.failed();
-                return Err(match failed {
-                    Ok(Err(error)) => error,
-                    _ => Error::new(
-                        Reason::ConnectTimeout,
-                        format!("no connection to {address} within connect_timeout ({:?})", self.connect_timeout),
-                    ),
-                });
-            }
-        };
+        // The transports keep connect_timeout, handshakes included.
+        let io = self.transports.dial(address, &self.dial).await.inspect_err(|_| self.recorder.failed())?;
         let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
@@ -70,25 +60,48 @@ impl Dialer {
     }
 }
 
+/// The servers that any service of the client uses.
+#[derive(Default)]
+struct Endpoints {
+    known: HashMap<Arc<str>, Weak<Endpoint>>,
+    /// Those that nobody uses any more are forgotten when there are so many entries.
+    sweep_at: usize,
+}
+
+impl Endpoints {
+    /// Costs each new server a constant time, whatever their number.
+    fn sweep(&mut self) {
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, endpoint| endpoint.strong_count() > 0);
+            self.sweep_at = 2 * self.known.len() + 16;
+        }
+    }
+}
+
 pub(crate) struct ClientCore {
     pub(super) options: ClientOptions,
     pub(super) discovery: Arc<dyn Discovery>,
+    /// The discovery was opened for this client alone, and ends with it.
+    owns_discovery: bool,
     pub(super) dialer: Arc<Dialer>,
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(super) budget: RetryBudget,
+    pub(super) health: Arc<Health>,
     pub(super) recorder: Arc<ClientRecorder>,
     pub(super) pushes: Arc<PushQueue>,
+    /// Calls that no connection counts.
+    pub(super) begun: Arc<BegunCalls>,
     routes: ArcSwap<HashMap<Arc<str>, Arc<Routes>>>,
     /// Servers, shared by all services that they serve.
-    endpoints: Mutex<HashMap<Arc<str>, Weak<Endpoint>>>,
+    endpoints: Mutex<Endpoints>,
     closed: AtomicBool,
 }
 
 impl ClientCore {
     pub(super) fn new(
         options: ClientOptions,
-        discovery: Arc<dyn Discovery>,
+        (discovery, owns_discovery): (Arc<dyn Discovery>, bool),
         transports: Transports,
         compressors: Compressors,
         interceptors: Vec<Arc<dyn Interceptor>>,
@@ -96,6 +109,7 @@ impl ClientCore {
         let nonzero = |duration: Duration| (duration > Duration::ZERO).then_some(duration);
         let recorder: Arc<ClientRecorder> = Arc::default();
         let pushes = Arc::new(PushQueue::new(options.push_queue as usize, options.push_overflow, recorder.clone()));
+        let health = Arc::new(Health::new(&options));
         let dialer = Dialer {
             transports,
             dial: DialOptions {
@@ -103,7 +117,6 @@ impl ClientCore {
                 keepalive: nonzero(options.tcp_keepalive),
                 connect_timeout: options.connect_timeout,
             },
-            connect_timeout: options.connect_timeout,
             limits: Limits {
                 max_message_size: options.max_message_size,
                 max_metadata_size: options.max_metadata_size,
@@ -124,6 +137,7 @@ impl ClientCore {
             recorder: recorder.clone(),
             connections: options.connections as usize,
             time_to_disallow: options.time_to_disallow,
+            health: health.clone(),
             closed: AtomicBool::new(false),
         };
         let rules = BudgetRules {
@@ -133,13 +147,16 @@ impl ClientCore {
         };
         ClientCore {
             budget: RetryBudget::new(rules, Instant::now()),
+            health,
             options,
             discovery,
+            owns_discovery,
             dialer: Arc::new(dialer),
             compressors,
             interceptors,
             recorder,
             pushes,
+            begun: Arc::default(),
             routes: ArcSwap::default(),
             endpoints: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -176,12 +193,12 @@ impl ClientCore {
     /// The server at an address; one object however many services it serves.
     pub(super) fn endpoint(&self, address: &Arc<str>) -> Arc<Endpoint> {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(endpoint) = endpoints.get(address).and_then(Weak::upgrade) {
+        if let Some(endpoint) = endpoints.known.get(address).and_then(Weak::upgrade) {
             return endpoint;
         }
-        endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
+        endpoints.sweep();
         let endpoint = Arc::new(Endpoint::new(address.clone(), self.dialer.clone()));
-        endpoints.insert(address.clone(), Arc::downgrade(&endpoint));
+        endpoints.known.insert(address.clone(), Arc::downgrade(&endpoint));
         endpoint
     }
 
@@ -189,9 +206,17 @@ impl ClientCore {
     pub(super) fn connections(&self) -> Vec<Arc<Caller>> {
         let endpoints: Vec<_> = {
             let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-            endpoints.values().filter_map(Weak::upgrade).collect()
+            endpoints.known.values().filter_map(Weak::upgrade).collect()
         };
         endpoints.iter().flat_map(|endpoint| endpoint.connections()).collect()
+    }
+
+    /// The servers of every service that was used.
+    pub(super) fn endpoint_stats(&self, now: Instant) -> Vec<EndpointStats> {
+        let routes = self.routes.load();
+        let mut stats: Vec<EndpointStats> = routes.values().flat_map(|routes| routes.stats(self, now)).collect();
+        stats.sort_by(|a, b| (&a.service, &a.server).cmp(&(&b.service, &b.server)));
+        stats
     }
 
     /// A retry is within the budget.
@@ -199,19 +224,47 @@ impl ClientCore {
         self.budget.try_retry(now)
     }
 
-    /// No call begins any more.
+    /// No call begins any more; those that have begun go on.
     pub(super) fn stop(&self) {
         self.closed.store(true, Ordering::Release);
-        self.dialer.closed.store(true, Ordering::Release);
+    }
+
+    /// Waits until no call goes on.
+    pub(super) async fn finished(&self) {
+        loop {
+            self.begun.none().await;
+            for caller in self.connections() {
+                caller.idle().await;
+            }
+            // A call may have failed on its connection and begun to wait for another one, or the other way round.
+            if self.begun.count() == 0 && self.in_flight() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Calls that wait for answers.
+    pub(super) fn in_flight(&self) -> usize {
+        self.connections().iter().map(|caller| caller.in_flight()).sum()
+    }
+
+    /// Ends the connections behind what was handed to them.
+    pub(super) fn close_behind_requests(&self) {
+        for caller in self.connections() {
+            caller.link.close_after_flush(Error::new(Reason::ClosedLocal, "the client was closed"));
+        }
     }
 
     /// Ends everything at once.
     pub(super) fn close(&self) {
         self.stop();
+        self.dialer.closed.store(true, Ordering::Release);
         for caller in self.connections() {
             caller.link.close(Error::new(Reason::ClosedLocal, "the client was closed"));
         }
-        self.discovery.close();
+        if self.owns_discovery {
+            self.discovery.close();
+        }
         self.pushes.close();
     }
 }

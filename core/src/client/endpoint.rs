@@ -3,32 +3,54 @@
 //! No lock is held while a connection is made. Calls that need the same connection wait for the one dial, each until its own
 //! deadline; the dial goes on when the call that began it is dropped.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::core::Dialer;
 use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::resilience::DialBackoff;
+use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
 use crate::shard::{Shard, ShardId};
+use crate::stats::EndpointStats;
 use crate::transport::Address;
 
 type Dialled = Option<Result<Arc<Caller>>>;
 
+/// The shard that lanes belong to, and whether it still is.
+struct Home {
+    shard: ShardId,
+    /// The other end is held by a task of the shard, which ends with its runtime.
+    ended: oneshot::Sender<Infallible>,
+}
+
+impl Home {
+    fn new(shard: &Shard) -> Home {
+        let (ended, lives) = oneshot::channel();
+        shard.spawn(lives);
+        Home { shard: shard.id(), ended }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.is_closed()
+    }
+}
+
 /// A place for one connection on one shard.
 struct Lane {
     shard: ShardId,
+    home: Arc<Home>,
     live: ArcSwapOption<Caller>,
     dial: Mutex<Option<watch::Receiver<Dialled>>>,
 }
 
 impl Lane {
-    fn new(shard: ShardId) -> Lane {
-        Lane { shard, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
+    fn new(home: Arc<Home>) -> Lane {
+        Lane { shard: home.shard, home, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
     }
 
     fn usable(&self) -> Option<Arc<Caller>> {
@@ -47,12 +69,20 @@ pub(crate) struct Endpoint {
     leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
     backoff: Mutex<DialBackoff>,
+    /// The last dial failed: `backoff` has something to say.
+    dial_failed: AtomicBool,
+    retries: AtomicU64,
+    /// With the option `breaker.enabled`.
+    pub(super) breaker: Option<Breaker>,
 }
 
 impl Endpoint {
     pub(crate) fn new(address: Arc<str>, dialer: Arc<Dialer>) -> Endpoint {
         Endpoint {
             parsed: address.parse(),
+            breaker: dialer.health.breaker(Instant::now()),
+            dial_failed: AtomicBool::new(false),
+            retries: AtomicU64::new(0),
             backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
             address,
             dialer,
@@ -63,14 +93,91 @@ impl Endpoint {
         }
     }
 
-    /// The server may be selected: it is not waiting out a failed dial.
-    pub(crate) fn is_allowed(&self, now: Instant) -> bool {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).allows(now)
+    /// A call need not wait for a dial that will probably fail.
+    #[inline]
+    pub(super) fn is_preferred(&self, now: Instant) -> bool {
+        !self.dial_failed.load(Ordering::Relaxed)
+            || self.ready().is_some()
+            || self.allowed_at().is_none_or(|at| at <= now)
     }
 
-    /// A call need not wait for a dial that will probably fail.
-    pub(crate) fn is_ready_or_allowed(&self, now: Instant) -> bool {
-        self.ready().is_some() || self.is_allowed(now)
+    /// While it waits out a failed dial, when that is over.
+    fn allowed_at(&self) -> Option<Instant> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).until()
+    }
+
+    /// Until when the server is out of selection: no connection can be opened and none is open, or the breaker is. `None`:
+    /// it is in.
+    pub(super) fn out_until(&self, now: Instant) -> Option<Instant> {
+        let undialled = self.dial_failed.load(Ordering::Relaxed).then(|| self.allowed_at()).flatten();
+        let undialled = undialled.filter(|at| *at > now && !self.has_usable());
+        undialled.max(self.breaker.as_ref().and_then(|breaker| breaker.open_until(now)))
+    }
+
+    /// Any shard has a connection that takes calls.
+    fn has_usable(&self) -> bool {
+        self.lanes.load().iter().any(|lane| lane.usable().is_some())
+    }
+
+    /// The breaker lets no calls through.
+    pub(super) fn is_closed_to_calls(&self, now: Instant) -> bool {
+        self.breaker.as_ref().is_some_and(|breaker| breaker.open_until(now).is_some())
+    }
+
+    /// The error of a call that the breaker keeps away.
+    #[cold]
+    pub(super) fn breaker_open(&self) -> Error {
+        Error::new(Reason::NoServerBreakerOpen, format!("breaker open: {} has failed too many calls", self.address))
+            .with_server(self.address.clone())
+    }
+
+    /// A call that the breaker let pass ended.
+    pub(super) fn call_ended(&self, permit: Permit, how: CallEnd, now: Instant) {
+        if let Some(breaker) = &self.breaker
+            && breaker.end(permit, how, now).is_some()
+        {
+            self.dialer.health.changed();
+        }
+    }
+
+    /// An attempt after the first goes to it.
+    pub(super) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is known of it, apart from its calls for one service.
+    pub(super) fn stats(&self, service: &str, now: Instant) -> EndpointStats {
+        let connections = self.connections();
+        let breaker = self.breaker.as_ref();
+        let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.has_usable();
+        EndpointStats {
+            service: service.to_owned(),
+            server: self.address.to_string(),
+            breaker: breaker.map(|breaker| breaker.state(now).as_str()),
+            breaker_opened: breaker.map_or(0, Breaker::opened),
+            ejected: false,
+            ejections: 0,
+            disallowed: undialled && self.allowed_at().is_some_and(|at| at > now),
+            connections: connections.len() as u64,
+            in_flight: connections.iter().map(|caller| caller.in_flight() as u64).sum(),
+            retries: self.retries.load(Ordering::Relaxed),
+            calls: None,
+        }
+    }
+
+    /// A dial ended.
+    fn dialled(&self, succeeded: bool) {
+        {
+            let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
+            if succeeded {
+                backoff.succeeded();
+            } else {
+                backoff.failed(Instant::now());
+            }
+        }
+        if self.dial_failed.swap(!succeeded, Ordering::Relaxed) || !succeeded {
+            self.dialer.health.changed();
+        }
     }
 
     /// A connection that is ready, preferably of this thread's shard.
@@ -129,7 +236,10 @@ impl Endpoint {
             let mut lanes = (**self.lanes.load()).clone();
             own = of_shard(&lanes);
             if own.is_empty() {
-                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(id))).collect();
+                // A program may have a runtime for every piece of its work.
+                lanes.retain(|lane| !lane.home.has_ended());
+                let home = Arc::new(Home::new(shard));
+                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(home.clone()))).collect();
                 lanes.extend(own.iter().cloned());
                 self.lanes.store(Arc::new(lanes));
             }
@@ -157,17 +267,10 @@ impl Endpoint {
         let (endpoint, lane, address, shard_of) = (self.clone(), lane.clone(), address.clone(), shard.clone());
         shard.spawn(async move {
             let result = endpoint.dialer.dial(&address, &shard_of).await;
-            let now = Instant::now();
-            {
-                let mut backoff = endpoint.backoff.lock().unwrap_or_else(PoisonError::into_inner);
-                match &result {
-                    Ok(_) => backoff.succeeded(),
-                    Err(_) => backoff.failed(now),
-                }
-            }
             let result = result
                 .inspect(|caller| endpoint.replace(&lane, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
+            endpoint.dialled(result.is_ok());
             if endpoint.dialer.is_closed()
                 && let Ok(caller) = &result
             {
@@ -204,5 +307,34 @@ impl Drop for Endpoint {
         for caller in self.connections() {
             caller.drain();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::Client;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// A program may make a runtime for every piece of its work: what belonged to those that have ended goes.
+    #[test]
+    fn lanes_of_ended_runtimes_are_let_go() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp@{}", listener.local_addr().unwrap());
+        let client = Client::new(&address).unwrap();
+        let service = client.service("T").unwrap();
+        let endpoint = service.client.endpoint(&address.as_str().into());
+        let stays = runtime();
+        let kept = stays.block_on(endpoint.connect(None)).unwrap();
+        for _ in 0..5 {
+            runtime().block_on(endpoint.connect(None)).unwrap();
+        }
+        // One that lives, and the last one.
+        assert_eq!(endpoint.lanes.load().len(), 2);
+        let again = stays.block_on(endpoint.connect(None)).unwrap();
+        assert!(std::sync::Arc::ptr_eq(&kept, &again), "the connection of a runtime that lives stays");
+        assert_eq!(endpoint.connections().len(), 1);
     }
 }

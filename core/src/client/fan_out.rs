@@ -5,21 +5,87 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rpcx_protocol::metadata::Metadata;
+use arc_swap::Guard;
+use rpcx_protocol::header::SerializeType;
 
-use super::call::Answer;
+use super::call::{Answer, PayloadFn, Target};
 use super::options::{CallOptions, Plan};
-use super::routes::Selected;
-use super::service::Method;
-use crate::codec::Encode;
+use super::routes::{Routes, Table};
+use super::service::{Method, Response, decode_answer, decode_reply};
+use crate::codec::{Decode, Encode};
 use crate::connection::buffers;
 use crate::error::{Error, Reason, Result};
+use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Reply};
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+
+/// What one server answered.
+pub(super) enum Outcome {
+    /// To a client without interceptors.
+    Answer(Answer),
+    /// What interceptors made of it.
+    Reply { reply: Reply, serialize: SerializeType, server: Arc<str> },
+}
+
+impl Outcome {
+    pub(super) fn decode<C: Decode<R>, R>(self) -> Result<Response<R>> {
+        match self {
+            Outcome::Answer(answer) => decode_answer::<C, R>(answer),
+            Outcome::Reply { reply, serialize, server } => decode_reply::<C, R>(serialize, reply, server),
+        }
+    }
+}
+
+/// The call to one of the servers; the inner end of a chain.
+struct ToOne<'a> {
+    target: Target<'a>,
+    plan: &'a Plan<'a>,
+    routes: &'a Routes,
+    table: Arc<Table>,
+    /// The server's place among all of the table.
+    index: usize,
+}
+
+impl ToOne<'_> {
+    fn address(&self) -> &Arc<str> {
+        &self.table.servers()[self.index].endpoint.address
+    }
+
+    async fn call(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+        let target = self.target;
+        let mut frame = buffers::take_scratch();
+        target.method.recorder.began();
+        let encoded = target
+            .encode(&mut frame, plan, payload, plan.now)
+            .and_then(|start| target.compress(&mut frame, start, plan));
+        let result = match encoded.and_then(|()| self.table.given(self.routes, self.index, plan.now)) {
+            Ok(selected) => target.exchange(plan, selected, frame, 1, plan.now).await,
+            Err(error) => Err(error),
+        };
+        let reason = result.as_ref().err().map(Error::reason);
+        target.method.recorder.ended(reason, plan.now.elapsed());
+        result.map_err(|error| error.with_attempts(1))
+    }
+}
+
+impl ChainEnd for ToOne<'_> {
+    fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            let plan = self.plan.with_call(call);
+            let payload = |out: &mut Vec<u8>| {
+                out.extend_from_slice(&call.payload);
+                Ok(())
+            };
+            let answer = self.call(&plan, &payload).await?;
+            let metadata = answer.opened.frame.metadata();
+            Ok(Reply { metadata, payload: answer.opened.into_payload().1 })
+        })
+    }
+}
 
 enum One<'a> {
     Running(Running<'a>),
-    Done(Option<Result<Answer>>),
+    Done(Option<Result<Outcome>>),
 }
 
 /// One call for each server, under way side by side in the calling task. Dropping it cancels those that still run.
@@ -35,36 +101,34 @@ impl<'a> Answers<'a> {
     {
         let client = &method.service.client;
         client.check_open()?;
+        let _begun = client.begun.enter();
         let serialize = method.serialize_type(options);
-        let deadline = Plan::new(client, options, Metadata::empty(), serialize, false).deadline;
-        let endpoints = method.service.routes.known(client, deadline).await?.endpoints().to_vec();
-        if endpoints.is_empty() {
+        let inherited = options.inherited(client);
+        let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
+        let routes = &method.service.routes;
+        let table = Guard::into_inner(routes.known(client, plan.deadline, plan.now).await?);
+        if table.servers().is_empty() {
             return Err(Error::new(
                 Reason::NoServerEmpty,
                 format!("no server offers the service {}", method.service.name()),
             ));
         }
-        let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let address = endpoint.address.clone();
+        let mut calls: Vec<(Arc<str>, One<'a>)> = Vec::with_capacity(table.servers().len());
+        for (index, server) in table.servers().iter().enumerate() {
+            let address = server.endpoint.address.clone();
+            let table = table.clone();
+            let (begun, inherited) = (client.begun.enter(), inherited.clone());
             let call: Running<'a> = Box::pin(async move {
-                let inherited = options.inherited(client);
-                let metadata = inherited.as_ref().unwrap_or(&options.metadata);
-                let plan = Plan::new(client, options, metadata, serialize, false);
-                let target = method.target();
-                let mut frame = buffers::take_scratch();
+                let _begun = begun;
+                let plan = Plan::new(client, options, inherited.as_ref(), serialize, false);
                 let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
-                target.method.recorder.began();
-                let encoded = target
-                    .encode(&mut frame, &plan, &payload, plan.now)
-                    .and_then(|start| target.compress(&mut frame, start, &plan));
-                let result = match encoded {
-                    Ok(()) => target.exchange(&plan, Selected::given(endpoint), frame, 1, plan.now).await,
-                    Err(error) => Err(error),
-                };
-                let reason = result.as_ref().err().map(Error::reason);
-                target.method.recorder.ended(reason, plan.now.elapsed());
-                result.map_err(|error| error.with_attempts(1))
+                let end = ToOne { target: method.target(), plan: &plan, routes, table, index };
+                if client.interceptors.is_empty() {
+                    return end.call(&plan, &payload).await.map(Outcome::Answer);
+                }
+                let server = end.address().clone();
+                let reply = method.chain(&plan, &payload, &server, &end).await?;
+                Ok(Outcome::Reply { reply, serialize, server })
             });
             calls.push((address, One::Running(call)));
         }
@@ -87,7 +151,7 @@ impl<'a> Answers<'a> {
     }
 
     /// What every server answered.
-    pub(super) async fn all(mut self) -> Vec<(Arc<str>, Result<Answer>)> {
+    pub(super) async fn all(mut self) -> Vec<(Arc<str>, Result<Outcome>)> {
         poll_fn(|cx| if self.poll_all(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
         let calls = std::mem::take(&mut self.calls).into_iter();
         calls
@@ -99,7 +163,7 @@ impl<'a> Answers<'a> {
     }
 
     /// The first good answer; the last failure when there is none.
-    pub(super) async fn first_good(mut self) -> Result<Answer> {
+    pub(super) async fn first_good(mut self) -> Result<Outcome> {
         let mut last = None;
         poll_fn(|cx| {
             let all = self.poll_all(cx);

@@ -10,15 +10,19 @@
 //! ```
 
 mod batch;
+mod begun;
 mod builder;
 mod call;
 mod core;
 mod endpoint;
 mod fan_out;
+mod health;
 mod options;
+mod pinger;
 mod push;
 mod request;
 mod routes;
+mod selection;
 mod service;
 
 pub use batch::Batch;

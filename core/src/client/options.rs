@@ -1,5 +1,6 @@
 //! The options of one call, and what they come to with those of its client.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,17 @@ use crate::interceptor::{Call, Parent};
 pub struct CallOptions {
     pub(super) values: CallValues,
     pub(super) metadata: Metadata,
-    pub(super) parent: Option<Parent>,
+    parent: Lineage,
+}
+
+/// The call that a call is made for.
+#[derive(Clone, Debug, Default)]
+enum Lineage {
+    /// That of the handler in which it is made, if it is made in one.
+    #[default]
+    Current,
+    Given(Parent),
+    None,
 }
 
 /// What a call without options goes by.
@@ -65,10 +76,29 @@ impl CallOptions {
         self
     }
 
-    /// The call is made for another one: it inherits that one's deadline and trace keys. In a handler: `.parent(&ctx)`.
+    /// The call is made for another one: it inherits that one's deadline, and of its metadata the keys that
+    /// `propagate_metadata` names.
+    ///
+    /// A call that is first polled inside a handler is made for the handler's own call, without being told so. To be told
+    /// are tasks that a handler spawns: `.parent(&ctx)`.
     pub fn parent(mut self, parent: impl Into<Parent>) -> CallOptions {
-        self.parent = Some(parent.into());
+        self.parent = Lineage::Given(parent.into());
         self
+    }
+
+    /// The call inherits nothing, though it is made in a handler: for work that goes on after the handler's own call.
+    pub fn without_parent(mut self) -> CallOptions {
+        self.parent = Lineage::None;
+        self
+    }
+
+    /// The call that this one is made for.
+    pub(super) fn lineage(&self) -> Option<Cow<'_, Parent>> {
+        match &self.parent {
+            Lineage::Current => Parent::current().map(Cow::Owned),
+            Lineage::Given(parent) => Some(Cow::Borrowed(parent)),
+            Lineage::None => None,
+        }
     }
 
     /// Running the handler twice does no harm, so a call may be sent again although it may have run.
@@ -113,12 +143,12 @@ impl CallOptions {
         self
     }
 
-    /// Metadata with what the parent hands on; `None` when that is nothing.
-    pub(super) fn inherited(&self, client: &ClientCore) -> Option<Metadata> {
-        let parent = self.parent.as_ref()?;
+    /// What the call takes over from the one it is made for, if it is made for one.
+    pub(super) fn inherited(&self, client: &ClientCore) -> Option<Inherited> {
+        let parent = self.lineage()?;
         let mut metadata = self.metadata.clone();
         parent.hand_on(&client.options.propagate_metadata, &mut metadata);
-        Some(metadata)
+        Some(Inherited { metadata, deadline: parent.deadline() })
     }
 
     /// The format of arguments: the call's, else the client's if `supports` it, else `fallback`.
@@ -133,6 +163,13 @@ impl CallOptions {
             if supports(wanted) { wanted } else { fallback }
         })
     }
+}
+
+/// What a nested call has of its own and of its parent's.
+#[derive(Clone)]
+pub(super) struct Inherited {
+    metadata: Metadata,
+    deadline: Option<Instant>,
 }
 
 /// What a call goes by: its own options over those of its client, read when they are needed.
@@ -154,14 +191,15 @@ impl<'a> Plan<'a> {
     pub(super) fn new(
         client: &'a ClientCore,
         options: &'a CallOptions,
-        metadata: &'a Metadata,
+        inherited: Option<&'a Inherited>,
         serialize_type: SerializeType,
         oneway: bool,
     ) -> Plan<'a> {
         let now = Instant::now();
         let timeout = options.values.timeout.unwrap_or(client.options.timeout);
         let own = (timeout > Duration::ZERO).then(|| now.checked_add(timeout)).flatten();
-        let deadline = match options.parent.as_ref().and_then(Parent::deadline) {
+        let metadata = inherited.map_or(&options.metadata, |inherited| &inherited.metadata);
+        let deadline = match inherited.and_then(|inherited| inherited.deadline) {
             None => own,
             Some(parent) => Some(own.map_or(parent, |own| own.min(parent))),
         };
@@ -173,7 +211,7 @@ impl<'a> Plan<'a> {
             deadline,
             serialize_type,
             oneway,
-            is_plain: metadata.is_empty() && !oneway && options.values.timeout.is_none() && options.parent.is_none(),
+            is_plain: metadata.is_empty() && !oneway && options.values.timeout.is_none() && inherited.is_none(),
             first: OnceLock::new(),
         }
     }
@@ -217,7 +255,7 @@ impl<'a> Plan<'a> {
 
     /// Calls that may have run are sent again.
     pub(super) fn retries_maybe_run(&self) -> bool {
-        self.client.retry_maybe_run || self.idempotent()
+        self.values.retry_maybe_run.unwrap_or(self.client.retry_maybe_run) || self.idempotent()
     }
 
     pub(super) fn hash_key(&self) -> Option<&'a [u8]> {

@@ -1,15 +1,16 @@
 //! A call's arguments become a frame: its head, the encoded payload, compression, the limits of what is sent.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rpcx_protocol::encode::{EncodeError, Head, complete, encode_head, replace_payload};
+use rpcx_protocol::encode::{EncodeError, Head, complete, encode_head, replace_payload, replace_value};
 use rpcx_protocol::header::{CompressType, HEADER_LEN, Header, SerializeType};
 use rpcx_protocol::keys;
 
 use super::call::{PayloadFn, Target};
 use super::options::Plan;
 use crate::codec::CodecError;
+use crate::connection::check_metadata;
 use crate::error::{Error, Reason, Result};
 
 /// Heads of a method's plain calls, those without options: all alike but for the sequence number. Encoded once for each
@@ -46,6 +47,19 @@ impl Millis {
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.digits[self.start..]).unwrap_or("0")
     }
+}
+
+/// Says what is left of the deadline now: the request was encoded at `made`, and may have waited for its connection since.
+pub(super) fn restate_time_left(frame: &mut Vec<u8>, plan: &Plan<'_>, made: Instant) -> Instant {
+    let now = Instant::now();
+    if let Some(deadline) = plan.deadline
+        && now.saturating_duration_since(made) >= Duration::from_millis(1)
+    {
+        let left = Millis::new(deadline.saturating_duration_since(now).as_millis() as u64);
+        // An interceptor may have made a request without it.
+        let _ = replace_value(frame, keys::SERVER_TIMEOUT, left.as_str());
+    }
+    now
 }
 
 impl Target<'_> {
@@ -105,12 +119,7 @@ impl Target<'_> {
             extra[used] = (keys::AUTH, token);
             used += 1;
         }
-        if !plan.metadata.is_empty() {
-            self.client.limits().check_metadata(plan.metadata).map_err(|exceeded| {
-                let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
-                Error::new(reason, format!("the request's metadata: {exceeded}"))
-            })?;
-        }
+        check_metadata(self.client.limits(), plan.metadata, "request")?;
         let head = Head {
             header: Header::request(plan.serialize_type, 0).with_oneway(plan.oneway),
             service: self.routes.service().as_bytes(),

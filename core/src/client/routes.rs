@@ -5,38 +5,76 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use rpcx_protocol::keys;
 
 use super::core::ClientCore;
 use super::endpoint::Endpoint;
+use super::health::Health;
+use super::pinger::Pinger;
 use super::request::Heads;
-use crate::balance::{self, CallInfo, Outcome, Position, Selector, Verdict};
+use super::selection::Selected;
+use crate::balance::{self, Position, Selector, WeightedPing};
 use crate::config::{ClientOptions, SelectMode};
-use crate::discovery::{Snapshot, SnapshotState, Watch, visible};
-use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
-use crate::stats::MethodRecorder;
+use crate::discovery::{Snapshot, SnapshotState, Watch, visible_after};
+use crate::error::{Error, Reason, Result};
+use crate::resilience::{Ejector, Standing, Tally};
+use crate::stats::{EndpointCalls, EndpointStats, MethodRecorder};
 
-/// A consistent view: the servers by the index that the selector uses.
+/// A consistent view: all servers, and those among which the selector chooses.
 pub(crate) struct Table {
     /// The snapshot as discovery gave it, before filters.
-    source: Arc<Snapshot>,
-    visible: Snapshot,
-    endpoints: Vec<Arc<Endpoint>>,
+    pub(super) source: Arc<Snapshot>,
+    pub(super) all: View,
+    /// Those in selection. When every server is out, all are in.
+    pub(super) eligible: View,
+    /// Which of all are out, ascending; all of them when `none_in`.
+    out: Vec<u32>,
+    /// Every server is out.
+    pub(super) none_in: bool,
+    /// When the first of those that are out may come back.
+    returns: Option<Instant>,
+    /// The change of the servers' health that it knows of.
+    generation: u64,
+    built: Instant,
 }
 
-/// Selections in a row that may fall on servers which wait out a failed dial.
-const MAX_RESELECT: usize = 16;
+/// Servers by the index of their nodes.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) nodes: Snapshot,
+    pub(super) servers: Arc<[Server]>,
+}
+
+/// One server of one service.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// What its calls came to, if their ends are watched.
+    pub(super) tally: Option<Arc<Tally>>,
+}
+
+/// Bringing a table up to date takes time in proportion to its servers: between two changes of health at least so much
+/// passes for each of them, so that it takes a small share of all time even if servers come and go without end.
+const REST_PER_SERVER: Duration = Duration::from_micros(1);
 
 /// One service of one client.
 pub(crate) struct Routes {
     service: Arc<str>,
     watch: Watch,
-    selector: Box<dyn Selector>,
+    pub(super) selector: Box<dyn Selector>,
+    pub(super) selector_learns: bool,
+    /// The ends of attempts are to be told to the selector, a breaker, the ejector or the statistics.
+    pub(super) watches_calls: bool,
+    pub(super) health: Arc<Health>,
+    ejector: Option<Ejector>,
+    /// In select mode `weighted_icmp`.
+    pinger: Option<Pinger>,
     table: ArcSwap<Table>,
-    updating: Mutex<()>,
+    /// For each server of the table, if the ends of calls are watched, how it stands. Locked by who updates the table.
+    standings: Mutex<Vec<Standing>>,
     methods: ArcSwap<HashMap<Arc<str>, Arc<MethodInfo>>>,
     /// With the option `sticky`: the server to stay with until it fails.
     sticky: Option<Mutex<Option<Arc<str>>>>,
@@ -53,21 +91,24 @@ impl Routes {
     pub(super) fn new(service: &str, client: &ClientCore) -> Result<Routes> {
         check_name("service", service)?;
         let watch = client.discovery.watch(service);
-        let empty = Snapshot::unknown();
+        let now = Instant::now();
+        let (selector, pinger) = selector(&client.options, now)?;
+        let selector_learns = selector.wants_feedback();
         let routes = Routes {
             service: service.into(),
-            selector: selector(&client.options)?,
+            selector,
+            selector_learns,
+            watches_calls: selector_learns || client.health.watches_calls() || client.options.server_stats,
+            health: client.health.clone(),
+            ejector: client.health.ejector(now),
+            pinger,
             watch,
-            table: ArcSwap::from_pointee(Table {
-                source: Arc::new(Snapshot::unknown()),
-                visible: empty,
-                endpoints: Vec::new(),
-            }),
-            updating: Mutex::new(()),
+            table: ArcSwap::from_pointee(Table::empty(now)),
+            standings: Mutex::default(),
             methods: ArcSwap::default(),
             sticky: client.options.sticky.then(Mutex::default),
         };
-        routes.refresh(client);
+        routes.refresh(client, now);
         Ok(routes)
     }
 
@@ -93,201 +134,241 @@ impl Routes {
         Ok(kept)
     }
 
-    /// The server to stay with, if it is still there and has not just failed.
-    fn sticky(&self, endpoints: &[Arc<Endpoint>], avoid: &[Arc<str>]) -> Option<Arc<Endpoint>> {
+    /// The server to stay with, if there is one and `stay` finds that it may be used.
+    pub(super) fn sticky<'r>(&self, stay: impl FnOnce(&Arc<str>) -> Option<Selected<'r>>) -> Option<Selected<'r>> {
         let kept = self.sticky.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        if avoid.contains(&kept) {
-            return None;
-        }
-        endpoints.iter().find(|endpoint| endpoint.address == kept).cloned()
+        stay(&kept)
     }
 
-    fn stick_to(&self, endpoint: &Endpoint) {
+    /// Stays with a server from now on, if the client is sticky.
+    pub(super) fn stick_to<'r>(&self, selected: Selected<'r>) -> Selected<'r> {
         if let Some(sticky) = &self.sticky {
-            *sticky.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.address.clone());
+            *sticky.lock().unwrap_or_else(PoisonError::into_inner) = Some(selected.endpoint.address.clone());
         }
+        selected
     }
 
-    /// The servers as discovery has them now.
-    pub(super) fn current(&self, client: &ClientCore) -> Guard<Arc<Table>> {
+    /// The servers as discovery and their own health have them now.
+    pub(super) fn current(&self, client: &ClientCore, now: Instant) -> Guard<Arc<Table>> {
         let table = self.table.load();
-        if table.source.revision() == self.watch.revision() {
+        if table.source.revision() == self.watch.revision() && !table.is_behind(&client.health, now) {
             return table;
         }
-        self.refresh(client);
+        self.refresh(client, now);
         self.table.load()
     }
 
-    fn refresh(&self, client: &ClientCore) {
-        let _updating = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
-        let latest = self.watch.latest();
-        let old = self.table.load_full();
-        if Arc::ptr_eq(&old.source, &latest) {
+    /// Measures the servers beside the calls, if the select mode goes by that and it is time.
+    #[inline]
+    pub(super) fn measure(&self, table: &Table, now: Instant) {
+        if let Some(pinger) = &self.pinger {
+            pinger.measure(&table.all.servers, now);
+        }
+    }
+
+    fn refresh(&self, client: &ClientCore, now: Instant) {
+        let known = self.table.load();
+        let only_health = known.source.revision() == self.watch.revision();
+        if only_health && now.saturating_duration_since(known.built) < known.rest() {
             return;
         }
-        let visible = visible(&latest, client.options.group.as_deref().unwrap_or_default());
-        let diff = visible.diff(&old.visible);
-        let endpoints = visible.nodes().iter().map(|node| client.endpoint(&node.shared_address())).collect::<Vec<_>>();
-        self.selector.update(&visible, &diff);
-        self.table.store(Arc::new(Table { source: latest, visible, endpoints }));
+        let mut standings = match self.standings.try_lock() {
+            Ok(standings) => standings,
+            // Somebody else is at it; meanwhile a call is better off with what is there than waiting.
+            Err(_) if only_health => return,
+            Err(_) => self.standings.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        let old = self.table.load_full();
+        let latest = self.watch.latest();
+        // Before the states that it speaks of are read.
+        let generation = client.health.generation();
+        let came = !Arc::ptr_eq(&old.source, &latest);
+        if !came && !old.is_behind(&client.health, now) {
+            return;
+        }
+        let all = if came { self.servers(client, &latest, &old, &mut standings) } else { old.all.clone() };
+        if let Some(ejector) = &self.ejector {
+            ejector.restore(&mut standings, now);
+        }
+        let table = Table { source: latest, generation, built: now, ..Table::of(all, &standings, &old, now) };
+        if !table.eligible.nodes.shares_nodes(&old.eligible.nodes) || came {
+            let diff = table.eligible.nodes.diff(&old.eligible.nodes);
+            self.selector.update(&table.eligible.nodes, &diff);
+        }
+        self.table.store(Arc::new(table));
+    }
+
+    /// The servers of a new snapshot. Those that were there before stay as they are.
+    fn servers(&self, client: &ClientCore, latest: &Snapshot, old: &Table, standings: &mut Vec<Standing>) -> View {
+        let group = client.options.group.as_deref().unwrap_or_default();
+        let (nodes, diff) = visible_after(latest, group, &old.source, &old.all.nodes);
+        let old = &old.all;
+        if diff.added.is_empty() && diff.removed.is_empty() {
+            return View { servers: old.servers.clone(), nodes };
+        }
+        if self.watches_calls {
+            let mut before: Vec<Option<Standing>> = standings.drain(..).map(Some).collect();
+            let carried = diff.origins().map(|origin| origin.and_then(|origin| before[origin].take()));
+            *standings = carried.map(Option::unwrap_or_default).collect();
+        }
+        if let Some(pinger) = self.pinger.as_ref().filter(|_| !diff.added.is_empty()) {
+            pinger.hurry();
+        }
+        let fresh = |index: usize| Server {
+            endpoint: client.endpoint(&nodes.nodes()[index].shared_address()),
+            tally: standings.get(index).map(|standing| standing.tally().clone()),
+        };
+        let servers = diff.origins().enumerate();
+        let servers = servers.map(|(index, origin)| match origin {
+            Some(origin) => old.servers[origin].clone(),
+            None => fresh(index),
+        });
+        View { servers: servers.collect(), nodes }
+    }
+
+    /// Looks, when it is time, which servers stand out.
+    pub(super) fn compare_servers(&self, now: Instant) {
+        let Some(ejector) = &self.ejector else { return };
+        if !ejector.claim(now) {
+            return;
+        }
+        // Whoever holds it brings the table up to date; the next look is not far.
+        if let Ok(mut standings) = self.standings.try_lock()
+            && ejector.sweep(&mut standings, now)
+        {
+            self.health.changed();
+        }
+    }
+
+    /// What is known of each server.
+    pub(super) fn stats(&self, client: &ClientCore, now: Instant) -> Vec<EndpointStats> {
+        let table = Guard::into_inner(self.current(client, now));
+        let standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        let stats = table.all.servers.iter().enumerate().map(|(index, server)| {
+            let stats = server.endpoint.stats(&self.service, now);
+            let Some(tally) = &server.tally else { return stats };
+            let totals = tally.totals();
+            // Another thread may have brought a newer table since: then the standings are of its servers.
+            let same = |standing: &&Standing| Arc::ptr_eq(standing.tally(), tally);
+            let standing = standings.get(index).filter(same).or_else(|| standings.iter().find(same));
+            EndpointStats {
+                ejected: standing.is_some_and(|standing| standing.ejected_until().is_some_and(|until| until > now)),
+                ejections: standing.map_or(0, Standing::ejections),
+                calls: Some(EndpointCalls::new(totals.good, totals.bad, totals.mean_latency())),
+                ..stats
+            }
+        });
+        stats.collect()
     }
 
     /// Waits for the first answer of a discovery that has none yet.
     ///
     /// # Errors
     /// `no_server.discovery_timeout` after `discovery_timeout` or at the call's deadline.
-    pub(super) async fn known(&self, client: &ClientCore, deadline: Option<Instant>) -> Result<Guard<Arc<Table>>> {
-        let table = self.current(client);
+    pub(super) async fn known(
+        &self,
+        client: &ClientCore,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Result<Guard<Arc<Table>>> {
+        let table = self.current(client, now);
         if table.source.state() != SnapshotState::Unknown {
             return Ok(table);
         }
         drop(table);
+        let _begun = client.begun.enter();
         let limit = Instant::now() + client.options.discovery_timeout;
         let until = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut watch = self.watch.clone();
-        if tokio::time::timeout_at(until.into(), watch.known()).await.is_err() {
-            return Err(Error::new(
-                Reason::NoServerDiscoveryTimeout,
-                format!("discovery has not answered for service {} yet", self.service),
-            ));
+        match tokio::time::timeout_at(until.into(), watch.known()).await {
+            Ok(Some(_)) => Ok(self.current(client, Instant::now())),
+            // In time, but closed: it will never answer.
+            Ok(None) | Err(_) => {
+                let why = watch.problem().map(|problem| format!(": {problem}")).unwrap_or_default();
+                Err(Error::new(
+                    Reason::NoServerDiscoveryTimeout,
+                    format!("discovery has not answered for service {} yet{why}", self.service),
+                ))
+            }
         }
-        Ok(self.current(client))
     }
 }
 
 impl Table {
+    fn empty(now: Instant) -> Table {
+        let source = Snapshot::unknown();
+        let nothing = View { nodes: source.clone(), servers: Arc::new([]) };
+        Table {
+            source: Arc::new(source),
+            all: nothing.clone(),
+            eligible: nothing,
+            out: Vec::new(),
+            none_in: false,
+            returns: None,
+            generation: 0,
+            built: now,
+        }
+    }
+
+    /// Of all servers those that are in selection. Shares with `old` what stayed the same.
+    fn of(all: View, standings: &[Standing], old: &Table, now: Instant) -> Table {
+        let mut returns: Option<Instant> = None;
+        let mut out = Vec::new();
+        for (index, server) in all.servers.iter().enumerate() {
+            let ejected = standings.get(index).and_then(Standing::ejected_until);
+            if let Some(until) = ejected.max(server.endpoint.out_until(now)) {
+                returns = Some(returns.map_or(until, |first| first.min(until)));
+                out.push(index as u32);
+            }
+        }
+        let none_in = out.len() == all.servers.len() && !out.is_empty();
+        let eligible = if out.is_empty() || none_in {
+            all.clone()
+        } else if all.nodes.shares_nodes(&old.all.nodes) && out == old.out {
+            old.eligible.clone()
+        } else {
+            all.without(&out)
+        };
+        Table { all, eligible, out, none_in, returns, ..Table::empty(now) }
+    }
+
+    /// Servers have left selection or may come back.
+    #[inline]
+    fn is_behind(&self, health: &Health, now: Instant) -> bool {
+        self.generation != health.generation() || self.returns.is_some_and(|at| at <= now)
+    }
+
+    fn rest(&self) -> Duration {
+        REST_PER_SERVER * self.all.servers.len() as u32
+    }
+
     /// Every server that may be called.
-    pub(super) fn endpoints(&self) -> &[Arc<Endpoint>] {
-        &self.endpoints
+    pub(super) fn servers(&self) -> &[Server] {
+        &self.all.servers
     }
+}
 
-    /// Chooses a server; those in `tried` and those that wait out a failed dial only when there is no other.
-    ///
-    /// # Errors
-    /// `no_server`, naming why.
-    pub(super) fn select<'r>(
-        self: &Arc<Self>,
-        routes: &'r Routes,
-        info: &CallInfo<'_>,
-        target: Option<&str>,
-        now: Instant,
-    ) -> Result<Selected<'r>> {
-        if let Some(target) = target {
-            let found = self.endpoints.iter().find(|endpoint| &*endpoint.address == target).ok_or_else(|| {
-                Error::new(
-                    Reason::NoServerNoneEligible,
-                    format!("target {target} is none of the {} servers of {}", self.endpoints.len(), routes.service),
-                )
-            })?;
-            return Ok(Selected::given(found.clone()));
-        }
-        if self.endpoints.is_empty() {
-            return Err(match self.source.nodes().len() {
-                0 => Error::new(Reason::NoServerEmpty, format!("no server offers the service {}", routes.service)),
-                all => Error::new(
-                    Reason::NoServerNoneEligible,
-                    format!("none of the {all} servers of {} is active and in the client's group", routes.service),
-                ),
-            });
-        }
-        if let Some(sticky) = routes.sticky(&self.endpoints, info.avoid) {
-            return Ok(Selected::given(sticky));
-        }
-        let first = self.choose(routes, info, now)?;
-        if self.endpoints.len() == 1 || first.endpoint.is_ready_or_allowed(now) {
-            return Ok(first);
-        }
-        // It could not be dialled a moment ago. Others are asked for by the same select mode; if none can be dialled, any will do.
-        let mut avoid = info.avoid.to_vec();
-        avoid.push(first.endpoint.address.clone());
-        for _ in 0..MAX_RESELECT.min(self.endpoints.len() - 1) {
-            let next = self.choose(routes, &CallInfo { avoid: &avoid, ..*info }, now)?;
-            if next.endpoint.is_ready_or_allowed(now) {
-                return Ok(next);
+impl View {
+    /// The others than those at these indices, which ascend.
+    fn without(&self, out: &[u32]) -> View {
+        let mut left = out.iter().peekable();
+        let mut servers = Vec::with_capacity(self.servers.len() - out.len());
+        let mut index = 0;
+        let nodes = self.nodes.retain(|_| {
+            let is_in = left.next_if(|out| **out == index).is_none();
+            if is_in {
+                servers.push(self.servers[index as usize].clone());
             }
-            if avoid.contains(&next.endpoint.address) {
-                break;
-            }
-            avoid.push(next.endpoint.address.clone());
-        }
-        Ok(first)
-    }
-
-    /// What the select mode says.
-    fn choose<'r>(self: &Arc<Self>, routes: &'r Routes, info: &CallInfo<'_>, now: Instant) -> Result<Selected<'r>> {
-        let Some(index) = routes.selector.select(&self.visible, info) else {
-            return Err(Error::new(
-                Reason::NoServerNoneEligible,
-                format!("the select mode found none of the {} servers of {}", self.endpoints.len(), routes.service),
-            ));
-        };
-        let endpoint = self.endpoints[index].clone();
-        routes.stick_to(&endpoint);
-        let report = routes
-            .selector
-            .wants_feedback()
-            .then(|| Box::new(Report { routes, table: self.clone(), index, began: now }));
-        Ok(Selected { endpoint, report: Pending(report) })
+            index += 1;
+            is_in
+        });
+        View { nodes, servers: servers.into() }
     }
 }
 
-/// A server for one attempt.
-pub(super) struct Selected<'r> {
-    pub(super) endpoint: Arc<Endpoint>,
-    pub(super) report: Pending<'r>,
-}
-
-/// A report that the selector may be waiting for. Boxed: most select modes want none, and this moves with every call.
-pub(super) struct Pending<'r>(Option<Box<Report<'r>>>);
-
-/// What the selector is still to be told about an attempt.
-struct Report<'r> {
-    routes: &'r Routes,
-    table: Arc<Table>,
-    index: usize,
-    began: Instant,
-}
-
-impl Selected<'_> {
-    /// A server that was not chosen by the selector.
-    pub(super) fn given(endpoint: Arc<Endpoint>) -> Selected<'static> {
-        Selected { endpoint, report: Pending(None) }
-    }
-}
-
-impl Pending<'_> {
-    /// The attempt is over. Dropping it instead says that the caller gave up.
-    pub(super) fn ended(mut self, result: Result<(), &Error>) {
-        let Some(report) = self.0.take() else { return };
-        let verdict = match result {
-            Ok(()) => Verdict::Answered,
-            Err(error) if error.delivery() == Delivery::Answered && error.is_service() => Verdict::Answered,
-            Err(error) if error.kind() == ErrorKind::Config || error.kind() == ErrorKind::Codec => Verdict::Abandoned,
-            Err(_) => Verdict::Failed,
-        };
-        report.tell(verdict);
-    }
-}
-
-impl Report<'_> {
-    fn tell(&self, verdict: Verdict) {
-        let now = Instant::now();
-        let outcome = Outcome { verdict, latency: now.saturating_duration_since(self.began), now };
-        self.routes.selector.feedback(&self.table.visible, self.index, &outcome);
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if let Some(report) = self.0.take() {
-            report.tell(Verdict::Abandoned);
-        }
-    }
-}
-
-/// The select mode that the options ask for.
-fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
-    Ok(match options.select_mode {
+/// The select mode that the options ask for, and what measures the servers for it.
+fn selector(options: &ClientOptions, now: Instant) -> Result<(Box<dyn Selector>, Option<Pinger>)> {
+    let selector: Box<dyn Selector> = match options.select_mode {
         SelectMode::Random => Box::new(balance::Random),
         SelectMode::RoundRobin => Box::new(balance::RoundRobin::new()),
         SelectMode::WeightedRoundRobin => Box::new(balance::WeightedRoundRobin::new()),
@@ -303,12 +384,12 @@ fn selector(options: &ClientOptions) -> Result<Box<dyn Selector>> {
             Box::new(balance::Closest::new(Position { latitude, longitude }))
         }
         SelectMode::WeightedIcmp => {
-            return Err(Error::new(
-                Reason::UnsupportedFeature,
-                "select_mode: weighted_icmp is not there yet; least_loaded measures servers by their answers",
-            ));
+            let selector: Arc<WeightedPing> = Arc::default();
+            let pinger = Pinger::new(selector.clone(), options.ping_interval, now);
+            return Ok((Box::new(selector), Some(pinger)));
         }
-    })
+    };
+    Ok((selector, None))
 }
 
 /// Names are sent as they are; these would mean something else to the peer.

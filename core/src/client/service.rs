@@ -9,15 +9,16 @@ use rpcx_protocol::metadata::Metadata;
 
 use super::call::{Answer, PayloadFn, Target, zero_value};
 use super::core::ClientCore;
-use super::fan_out;
+use super::fan_out::{self, Outcome};
 use super::options::{CallOptions, NO_OPTIONS, Plan};
+use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
 #[cfg(feature = "protobuf")]
 use crate::codec::Protobuf;
 use crate::codec::{CodecError, CodecSet, Decode, Encode, Raw, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Reply};
+use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Parent, Reply};
 
 /// A reply with what came beside it.
 #[derive(Clone, Debug)]
@@ -154,16 +155,24 @@ impl<C: CodecSet> Service<C> {
         A: Sync + ?Sized,
         C: Encode<A>,
     {
+        self.client.check_open()?;
+        let begun = self.client.begun.enter();
         let method = self.method(method)?;
         let serialize = method.serialize_type(options);
         let mut payload = Vec::new();
         C::encode(serialize, args, &mut payload)
             .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
-        let options = options.clone().serialize_type(serialize);
+        let mut options = options.clone().serialize_type(serialize);
+        if let Some(parent) = options.lineage() {
+            // The task is none of the handler's in which this call is made.
+            let parent = parent.into_owned();
+            options = options.parent(parent);
+        }
         let shard = crate::shard::Shard::current()?;
         let method: Method<AnyBytes> = Method { service: self.codecs(), info: method.info };
         shard.spawn(async move {
-            if let Err(error) = method.oneway(&payload[..], &options).await {
+            let _begun = begun;
+            if let Err(error) = method.send_oneway(&payload[..], &options).await {
                 tracing::warn!(target: "rpcx::client", method = &*method.info.name, %error, "a oneshot request was not sent");
             }
         });
@@ -242,20 +251,17 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A> + Decode<R>,
     {
         let client = &*self.service.client;
-        if !client.interceptors.is_empty() {
+        if !client.interceptors.is_empty() || Parent::is_inside() {
             return Ok(self.call_with(args, &NO_OPTIONS).await?.value);
         }
         client.check_open()?;
         let serialize = self.serialize_type(&NO_OPTIONS);
-        let plan = Plan::new(client, &NO_OPTIONS, Metadata::empty(), serialize, false);
+        let plan = Plan::new(client, &NO_OPTIONS, None, serialize, false);
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
         let Answer { opened, endpoint, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
-        let mut decoded = decode_payload::<C, R>(serialize, payload);
-        if let Err(error) = &mut decoded {
-            *error = error.clone().with_server(endpoint.address.clone()).with_attempts(attempts);
-        }
-        decoded
+        decode_payload::<C, R>(serialize, &payload)
+            .map_err(|error| undecodable(&error, endpoint.address.clone(), attempts))
     }
 
     /// See [`Service::call_with`].
@@ -266,16 +272,15 @@ impl<C: CodecSet> Method<C> {
     {
         self.service.client.check_open()?;
         let inherited = options.inherited(&self.service.client);
-        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
         let serialize = self.serialize_type(options);
-        let plan = Plan::new(&self.service.client, options, metadata, serialize, false);
+        let plan = Plan::new(&self.service.client, options, inherited.as_ref(), serialize, false);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
             let answer = self.target().run(&plan, &payload).await?;
             return decode_answer::<C, R>(answer);
         }
         let reply = self.through_chain(&plan, &payload).await?;
-        decode_reply::<C, R>(serialize, reply)
+        decode_reply::<C, R>(serialize, reply, "".into())
     }
 
     /// See [`Service::oneway`].
@@ -285,10 +290,18 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A>,
     {
         self.service.client.check_open()?;
+        self.send_oneway(args, options).await
+    }
+
+    /// [`oneway`](Self::oneway) of a client that may have been closed since the call began.
+    async fn send_oneway<A>(&self, args: &A, options: &CallOptions) -> Result<()>
+    where
+        A: Sync + ?Sized,
+        C: Encode<A>,
+    {
         let inherited = options.inherited(&self.service.client);
-        let metadata = inherited.as_ref().unwrap_or(&options.metadata);
         let serialize = self.serialize_type(options);
-        let plan = Plan::new(&self.service.client, options, metadata, serialize, true);
+        let plan = Plan::new(&self.service.client, options, inherited.as_ref(), serialize, true);
         let payload = |out: &mut Vec<u8>| C::encode(serialize, args, out);
         if self.service.client.interceptors.is_empty() {
             return self.target().send(&plan, &payload).await;
@@ -323,8 +336,7 @@ impl<C: CodecSet> Method<C> {
         C: Encode<A> + Decode<R>,
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
-        let answer = answers.first_good().await?;
-        decode_answer::<C, R>(answer)
+        answers.first_good().await?.decode::<C, R>()
     }
 
     /// Calls every server of the service and returns what each of them answered, sorted by address.
@@ -338,10 +350,22 @@ impl<C: CodecSet> Method<C> {
     {
         let answers = fan_out::Answers::start::<C, A>(self, args, options).await?;
         let answers = answers.all().await;
-        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(decode_answer::<C, R>))).collect())
+        Ok(answers.into_iter().map(|(at, answer)| (at, answer.and_then(Outcome::decode::<C, R>))).collect())
     }
 
     async fn through_chain(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Reply> {
+        let end = Send { target: self.target(), plan };
+        self.chain(plan, payload, "", &end).await
+    }
+
+    /// Hands a call to the interceptors; `end` makes it, to the server at `peer` if that is known.
+    pub(super) async fn chain(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        peer: &str,
+        end: &dyn ChainEnd,
+    ) -> Result<Reply> {
         let mut bytes = Vec::new();
         payload(&mut bytes)
             .map_err(|error| Error::new(Reason::CodecEncode, format!("the arguments could not be encoded: {error}")))?;
@@ -352,11 +376,12 @@ impl<C: CodecSet> Method<C> {
             payload: Bytes::from(bytes),
             serialize_type: plan.serialize_type,
             deadline: plan.deadline,
-            peer: String::new(),
+            peer: peer.to_owned(),
             oneway: plan.oneway,
         };
-        let end = Send { target: self.target(), plan };
-        Next::new(&self.service.client.interceptors, &end).run(&mut call).await
+        // An interceptor may wait before it goes on.
+        let _begun = self.service.client.begun.enter();
+        Next::new(&self.service.client.interceptors, end).run(&mut call).await
     }
 }
 
@@ -390,38 +415,40 @@ pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<
     let server = endpoint.address.clone();
     let metadata = opened.frame.metadata();
     let (serialize, payload) = opened.into_payload();
-    match decode_payload::<C, R>(serialize, payload) {
+    match decode_payload::<C, R>(serialize, &payload) {
         Ok(value) => Ok(Response { value, metadata, server, attempts }),
-        Err(error) => Err(error.with_server(server).with_attempts(attempts)),
+        Err(error) => Err(undecodable(&error, server, attempts)),
     }
 }
 
-fn decode_reply<C: Decode<R>, R>(serialize: SerializeType, reply: Reply) -> Result<Response<R>> {
-    let value = decode_payload::<C, R>(serialize, reply.payload)?;
-    Ok(Response { value, metadata: reply.metadata, server: "".into(), attempts: 1 })
+pub(super) fn decode_reply<C: Decode<R>, R>(
+    serialize: SerializeType,
+    reply: Reply,
+    server: Arc<str>,
+) -> Result<Response<R>> {
+    match decode_payload::<C, R>(serialize, &reply.payload) {
+        Ok(value) => Ok(Response { value, metadata: reply.metadata, server, attempts: 1 }),
+        Err(error) => Err(undecodable(&error, server, 1)),
+    }
 }
 
-/// Inlined, with what is rare kept out of it, so that a large reply is not copied at every step of its way to the caller.
+/// The value of an answer. Written where the caller finds it: a large reply is not copied on its way through here.
 #[inline(always)]
-fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: Bytes) -> Result<R> {
-    match C::decode(serialize, &payload) {
-        Ok(value) => Ok(value),
+fn decode_payload<C: Decode<R>, R>(serialize: SerializeType, payload: &Bytes) -> Result<R, CodecError> {
+    let mut decoded = C::decode(serialize, payload);
+    if decoded.is_err() && payload.is_empty() {
         // Go sends no payload for a nil reply. Codecs for which that is a value of its own, bytes say, have taken it already.
-        Err(_) if payload.is_empty() => decode_nothing::<C, R>(serialize),
-        Err(error) => Err(undecodable(error)),
+        decoded = C::decode(serialize, &Bytes::from_static(zero_value(serialize)));
     }
+    decoded
 }
 
 #[cold]
-#[inline(never)]
-fn decode_nothing<C: Decode<R>, R>(serialize: SerializeType) -> Result<R> {
-    C::decode(serialize, &Bytes::from_static(zero_value(serialize))).map_err(undecodable)
-}
-
-#[cold]
-fn undecodable(error: CodecError) -> Error {
+fn undecodable(error: &CodecError, server: Arc<str>, attempts: u32) -> Error {
     Error::new(Reason::CodecDecode, format!("the answer could not be decoded: {error}"))
         .with_delivery(Delivery::Answered)
+        .with_server(server)
+        .with_attempts(attempts)
 }
 
 impl Target<'_> {
@@ -438,9 +465,22 @@ impl Target<'_> {
             Ok(selected)
         });
         let sent = match chosen {
-            Ok(selected) => match selected.endpoint.connect(plan.deadline).await {
-                Ok(caller) => caller.send_oneway(frame),
-                Err(error) => Err(error),
+            Ok(selected) => match selected.endpoint.ready() {
+                // Nobody answers: a request that left says nothing about the server.
+                Some(caller) => caller.send_oneway(frame),
+                None => {
+                    let _begun = self.client.begun.enter();
+                    match selected.endpoint.connect(plan.deadline).await {
+                        Ok(caller) => {
+                            restate_time_left(&mut frame, plan, now);
+                            caller.send_oneway(frame)
+                        }
+                        Err(error) => {
+                            selected.report.ended(Err(&error), now);
+                            Err(error)
+                        }
+                    }
+                }
             },
             Err(error) => Err(error),
         };

@@ -1,5 +1,7 @@
 //! What an option's value may be: the check and its text for documents and errors.
 
+use super::item::{Alias, RATES, ServiceRate};
+use super::network::Network;
 use super::value::OptionValue;
 use std::time::Duration;
 
@@ -42,6 +44,34 @@ pub(crate) fn user_keys() -> Allowed<Vec<String>> {
     Allowed {
         text: "keys that do not begin with `__`".to_owned(),
         test: Box::new(|keys| keys.iter().all(|key| !key.is_empty() && !key.starts_with("__"))),
+    }
+}
+
+/// Whom an access list names.
+pub(crate) fn networks() -> Allowed<Vec<Network>> {
+    Allowed { text: "addresses, networks, `local`".to_owned(), test: Box::new(|_| true) }
+}
+
+/// Second names of methods.
+pub(crate) fn aliases() -> Allowed<Vec<Alias>> {
+    Allowed {
+        text: "`service.method=service.method`, each second name once".to_owned(),
+        test: Box::new(|aliases| {
+            let same = |a: &Alias, b: &Alias| a.service == b.service && a.method == b.method;
+            aliases.iter().enumerate().all(|(i, alias)| !aliases[..i].iter().any(|other| same(other, alias)))
+        }),
+    }
+}
+
+/// Services with their rates.
+pub(crate) fn service_rates() -> Allowed<Vec<ServiceRate>> {
+    Allowed {
+        text: "`service=rate`, each service once".to_owned(),
+        test: Box::new(|rates| {
+            rates.iter().enumerate().all(|(i, rate)| {
+                RATES.contains(&rate.per_second) && rates[..i].iter().all(|other| other.service != rate.service)
+            })
+        }),
     }
 }
 

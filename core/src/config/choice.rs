@@ -114,4 +114,12 @@ choices! {
         /// It answers `overload` at once, without starting a handler.
         Reject = "reject",
     }
+
+    /// What becomes of connections and requests above a rate limit.
+    LimitPolicy {
+        /// Connections are closed without a byte, requests answered `overload`: no handler is started.
+        Reject = "reject",
+        /// They wait until the rate allows them; a request whose deadline would pass meanwhile is answered `overload`.
+        Block = "block",
+    }
 }

@@ -1,6 +1,6 @@
 //! The table of client options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, user_keys};
+use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, us, user_keys};
 use super::choice::{FailMode, PushOverflow, SelectMode};
 use super::secret::Secret;
 use super::table::conflict;
@@ -28,6 +28,9 @@ options! {
         fail_mode: FailMode = FailMode::Failover, any(), Start;
         /// How the server of a call is selected.
         select_mode: SelectMode = SelectMode::RoundRobin, any(), Start;
+        /// How often select mode `weighted_icmp` measures the servers: by ICMP echo, or where that is not
+        /// permitted or not answered by the time of a TCP connect.
+        ping_interval: Duration = secs(10), between(secs(1), hours(1)), Start;
         /// Attempts after the first.
         retries: u32 = 3, between(0, 100), Start;
         /// First step of the jittered exponential wait before another attempt. A move to another server after an
@@ -38,6 +41,9 @@ options! {
         retry_maybe_run: bool = false, any(), Start;
         /// How long fail mode `failbackup` waits for the first server before it asks a second.
         backup_latency: Duration = ms(10), between(Duration::ZERO, secs(600)), Start;
+        /// Calls that took at least so long, retries included, are logged, at most ten a second (level `WARN`, target
+        /// `rpcx::slow`).
+        slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// Whether running a handler twice does no harm, so that a call that may have run is tried again.
         idempotent: bool = false, any(), Start;
         /// Token for the servers' authenticator, sent with every call.
@@ -88,6 +94,9 @@ options! {
         /// Longest time that a server which could not be dialled stays out of selection: it begins at 1 s, doubles with
         /// each failure, and ends with a success. 0: it stays in.
         time_to_disallow: Duration = secs(60), off_or(ms(1), hours(24)), Start;
+        /// Whether the statistics count the calls, failures and latency of each server too. They do anyway with a breaker,
+        /// with ejection, and in select mode `least_loaded`.
+        server_stats: bool = false, any(), Start;
         /// How long a call waits for the first answer of the discovery.
         discovery_timeout: Duration = secs(5), between(ms(1), secs(600)), Start;
         /// Metadata keys that a call made inside a handler takes over from the handler's own call.
@@ -107,6 +116,52 @@ options! {
         ratio: f64 = 0.2, between(0.0, 100.0), Start;
         /// The time over which calls and retries are counted.
         window: Duration = secs(10), between(secs(1), secs(600)), Start;
+    }
+
+    /// A circuit breaker for each server: after too many failures no call goes there for a while, then a few do as probes.
+    breaker: BreakerOptions {
+        /// Whether servers have breakers. Failed dials, lost connections, refusals for overload and passed deadlines count
+        /// as failures.
+        enabled: bool = false, any(), Start;
+        /// Failures in a row that open it. 0: however many.
+        failures: u32 = 5, between(0, 1_000_000), Start;
+        /// The share of the window's calls that must fail to open it. 0: whatever the share.
+        ratio: f64 = 0.5, between(0.0, 1.0), Start;
+        /// Calls that the window must hold before `breaker.ratio` is looked at.
+        min_calls: u32 = 20, between(1, 1_000_000), Start;
+        /// The time over which `breaker.ratio` is taken.
+        window: Duration = secs(10), between(secs(1), secs(600)), Start;
+        /// How long it stays open before it lets probes through.
+        open_time: Duration = secs(5), between(ms(1), hours(24)), Start;
+        /// Calls that are let through as probes; it closes when all of them succeed and opens again when one fails.
+        probes: u32 = 3, between(1, 10_000), Start;
+        /// Whether errors that the service itself returned count as failures too.
+        service_errors: bool = false, any(), Start;
+    }
+
+    /// Outlier ejection: a server whose failures or latency stand out among the servers of a service leaves selection for
+    /// a while.
+    ejection: EjectionOptions {
+        /// Whether servers are ejected.
+        enabled: bool = false, any(), Start;
+        /// How often the servers are compared.
+        interval: Duration = secs(1), between(ms(10), secs(600)), Start;
+        /// A server with fewer calls lately (of the last interval or two) is not judged.
+        min_calls: u32 = 10, between(1, 1_000_000), Start;
+        /// Ejects a server whose share of failed calls is above the median of all by more than this. 1: none.
+        error_margin: f64 = 0.2, between(0.0, 1.0), Start;
+        /// Ejects a server whose average latency is above the median of all by more than this factor. 0: none.
+        latency_factor: f64 = 3.0, between(0.0, 1000.0), Start;
+        /// How much longer than the median its calls must take besides.
+        latency_margin: Duration = ms(5), between(Duration::ZERO, secs(600)), Start;
+        /// How long a server is ejected the first time. Each further time takes twice as long.
+        base_time: Duration = secs(10), between(ms(1), hours(24)), Start;
+        /// The longest time that a server is ejected.
+        max_time: Duration = secs(300), between(ms(1), hours(24)), Start;
+        /// No more than this share of a service's servers is ejected at once, rounded down.
+        max_share: f64 = 0.5, between(0.0, 1.0), Start;
+        /// Whether errors that the service itself returned count as failures too.
+        service_errors: bool = false, any(), Start;
     }
 
     /// TLS to every server of a `tcp` or `unix` address. Setting any of the paths or the name turns it on.
@@ -131,6 +186,14 @@ impl ClientOptions {
         }
         if self.select_mode == SelectMode::Closest && self.latitude.is_none() {
             return Err(conflict("option `select_mode`: `closest` needs `latitude` and `longitude`"));
+        }
+        if self.breaker.enabled && self.breaker.failures == 0 && self.breaker.ratio == 0.0 {
+            return Err(conflict(
+                "option `breaker.enabled`: nothing opens it with `breaker.failures` and `breaker.ratio` 0",
+            ));
+        }
+        if self.ejection.base_time > self.ejection.max_time {
+            return Err(conflict("option `ejection.base_time` must not be above `ejection.max_time`"));
         }
         if self.tls.cert.is_some() != self.tls.key.is_some() {
             return Err(conflict("options `tls.cert` and `tls.key` go together: set both or none"));

@@ -1,4 +1,4 @@
-//! Options of clients, calls and servers, each scope one declarative table.
+//! Options of clients, calls, servers and discoveries, each scope one declarative table.
 //!
 //! A line of a table gives an option its name, type, default, range, the moment it takes effect and its meaning. From
 //! it come the field of the struct, [`set`](ClientOptions::set) by name, the checks, the serde form and the row of
@@ -25,6 +25,9 @@ mod allowed;
 mod call;
 mod choice;
 mod client;
+mod discovery;
+mod item;
+mod network;
 mod secret;
 mod server;
 mod suggest;
@@ -32,10 +35,13 @@ mod text;
 mod value;
 
 pub use call::CallOptions;
-pub use choice::{FailMode, InFlightPolicy, PushOverflow, SelectMode};
-pub use client::{ClientOptions, ClientTlsOptions, RetryBudgetOptions};
+pub use choice::{FailMode, InFlightPolicy, LimitPolicy, PushOverflow, SelectMode};
+pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};
+pub use discovery::DiscoveryOptions;
+pub use item::{Alias, ServiceRate};
+pub use network::Network;
 pub use secret::Secret;
-pub use server::{ServerOptions, ServerTlsOptions};
+pub use server::{AccessOptions, RateLimitOptions, ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};
 pub use value::Value;
 

@@ -1,7 +1,9 @@
 //! The table of server options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, off_or, secs, us};
-use super::choice::InFlightPolicy;
+use super::allowed::{aliases, any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, us};
+use super::choice::{InFlightPolicy, LimitPolicy};
+use super::item::{Alias, RATES, ServiceRate};
+use super::network::Network;
 use super::table::conflict;
 use crate::error::Result;
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ options! {
         handshake_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
         /// Time for the authenticator to decide about one request.
         auth_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
+        /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`).
+        slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// A cancelled asynchronous handler that still runs after this time is dropped.
         cancel_grace: Duration = secs(1), between(Duration::ZERO, secs(600)), Start;
         /// How long a shutdown without calls in progress waits for the clients to leave by themselves.
@@ -60,12 +64,48 @@ options! {
         /// Replies of at most this size are sent plain though the request was compressed; Go's rpcx has the same
         /// threshold.
         compress_min_size: usize = kib(1), between(0, mib(4095)), Start;
+        /// Second names of methods: `Old.Times=Arith.Mul`. A request under the first name is one under the second.
+        aliases: Vec<Alias> = Vec::new(), aliases(), Start;
+        /// Addresses that registries are told instead of those that the server listens on.
+        advertise: Vec<String> = Vec::new(), any(), Start;
+        /// Metadata announced with every service that was given none of its own, such as `weight=7&group=a`.
+        metadata: Option<String> = None, any(), Start;
+        /// How long the start of a server waits for the registries to take its services, and its end for them to let go.
+        /// A registry that takes longer is tried on in the background.
+        registry_timeout: Duration = secs(5), between(Duration::ZERO, secs(600)), Start;
         /// Idle time after which TCP itself probes the peer.
         tcp_keepalive: Duration = secs(60), off_or(secs(1), hours(9)), Start;
         /// Whether TCP sends small packets at once.
         tcp_nodelay: bool = true, any(), Start;
         /// Connections that the system completes before they are accepted.
         backlog: u32 = 1024, between(1, 65_535), Start;
+    }
+
+    /// Who may connect, whatever protocol is spoken. An entry is an address, a network such as `10.0.0.0/8` or `fd00::/8`,
+    /// or `local` for clients without an IP address (Unix sockets, the same process).
+    access: AccessOptions {
+        /// Only these may connect; empty: everyone.
+        allow: Vec<Network> = Vec::new(), networks(), Start;
+        /// These may not connect, even if `access.allow` has them.
+        deny: Vec<Network> = Vec::new(), networks(), Start;
+    }
+
+    /// Token buckets for connections and requests. Rates are per second; 0 means no limit.
+    rate_limit: RateLimitOptions {
+        /// Connections a second that all listeners accept together.
+        connections: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// What becomes of further connections.
+        connection_policy: LimitPolicy = LimitPolicy::Reject, any(), Start;
+        /// Requests a second of all clients together; heartbeats are free.
+        requests: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// Requests a second of one client: of all connections from one IPv4 address or one IPv6 network of 64 bits.
+        requests_per_peer: f64 = 0.0, off_or(*RATES.start(), *RATES.end()), Start;
+        /// Requests a second of single services: `Arith=100,Search=5`.
+        services: Vec<ServiceRate> = Vec::new(), service_rates(), Start;
+        /// What becomes of further requests.
+        request_policy: LimitPolicy = LimitPolicy::Reject, any(), Start;
+        /// What a bucket holds after a pause: as much as its rate gives in this time, at least one.
+        burst: Duration = secs(1), between(Duration::ZERO, hours(1)), Start;
     }
 
     /// TLS on every `tcp` and `unix` listener, on when `cert` and `key` are set.

@@ -16,6 +16,8 @@ pub enum Scope {
     Call,
     /// Of a server.
     Server,
+    /// Of a discovery that asks a registry.
+    Discovery,
 }
 
 impl Scope {
@@ -25,6 +27,7 @@ impl Scope {
             Self::Client => "client",
             Self::Call => "call",
             Self::Server => "server",
+            Self::Discovery => "discovery",
         }
     }
 }

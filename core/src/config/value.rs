@@ -4,6 +4,7 @@
 //! range says so. `500ms`, `15s`, `2m` are durations (a bare number: milliseconds), `64MiB`, `16KiB` sizes (a bare
 //! number: bytes); lists are separated by commas.
 
+use super::item::ListItem;
 use bytes::Bytes;
 use rpcx_protocol::{CompressType, SerializeType};
 use std::fmt;
@@ -214,15 +215,15 @@ impl OptionValue for PathBuf {
     }
 }
 
-impl OptionValue for Vec<String> {
+impl<T: ListItem> OptionValue for Vec<T> {
     const TYPE: &'static str = "list";
 
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::parse_item).collect()
     }
 
     fn value(&self) -> Value {
-        Value::List(self.clone())
+        Value::List(self.iter().map(T::text).collect())
     }
 }
 

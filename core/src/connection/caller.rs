@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use super::buffers;
 use super::link::{Flush, Link};
-use crate::error::{Delivery, Error, Reason, Result};
+use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::stats::ClientRecorder;
 
 /// Takes messages that the server sends on its own.
@@ -457,7 +457,8 @@ impl Exchange<'_> {
         outcome.map_err(|failure| match failure {
             Failure::Own(error) => error,
             Failure::Lost(error) => {
-                let sent = start < self.caller.link.written();
+                // A peer that refused the handshake has read nothing.
+                let sent = start < self.caller.link.written() && error.kind() != ErrorKind::Connect;
                 error.with_delivery(if sent { Delivery::MaybeRun } else { Delivery::NotSent })
             }
         })

@@ -29,6 +29,8 @@ const READS_PER_POLL: usize = 8;
 pub(crate) enum Flow {
     /// Every complete frame was taken.
     Read,
+    /// As `Read`, but the role keeps frames back: it wants to be asked again after every wake.
+    Hold,
     /// No more for now: the role wakes the driver when it can take more.
     Stop,
 }
@@ -38,7 +40,7 @@ pub(crate) trait Role: Send + Unpin + 'static {
     /// Whether to stop reading while more than the limit waits to be sent: right for whoever answers, since a peer that does
     /// not take answers gets no more questions read; wrong for whoever asks, since both sides would wait for each other.
     const HOLDS_BACK: bool;
-    /// Takes complete frames out of the decoder. Called after bytes came, and after a wake while stopped.
+    /// Takes complete frames out of the decoder. Called after bytes came, and after a wake while it holds or has stopped.
     fn on_data(&mut self, cx: &mut Context<'_>, link: &Arc<Link>, decoder: &mut Decoder, now: Instant) -> Result<Flow>;
     /// The time has come that [`next_due`](Self::next_due) named, or later.
     fn on_time(&mut self, link: &Arc<Link>, now: u64) -> Result<()>;
@@ -74,7 +76,8 @@ pub(crate) struct Driver<R: Role> {
     unflushed: bool,
     /// The queue was used since its buffers were given back.
     flushed: bool,
-    stopped: bool,
+    /// What the role said last.
+    flow: Flow,
     /// When the frame that is being read began.
     frame_began: Option<u64>,
     /// When this poll last looked at the clock.
@@ -101,7 +104,7 @@ impl<R: Role> Driver<R> {
             yielded: false,
             unflushed: false,
             flushed: false,
-            stopped: false,
+            flow: Flow::Read,
             frame_began: None,
             now: Instant::now(),
             finished: false,
@@ -110,9 +113,9 @@ impl<R: Role> Driver<R> {
 
     /// Reads and dispatches until the socket is empty. `Ok(true)`: there is more, come again.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        if self.stopped {
-            self.stopped = self.role.on_data(cx, &self.link, &mut self.decoder, Instant::now())? == Flow::Stop;
-            if self.stopped {
+        if self.flow != Flow::Read {
+            self.flow = self.role.on_data(cx, &self.link, &mut self.decoder, Instant::now())?;
+            if self.flow == Flow::Stop {
                 return Ok(false);
             }
         }
@@ -150,14 +153,14 @@ impl<R: Role> Driver<R> {
                     self.now = now;
                     self.link.recorder.read(count);
                     let frames = self.decoder.frames();
-                    self.stopped = self.role.on_data(cx, &self.link, &mut self.decoder, now)? == Flow::Stop;
+                    self.flow = self.role.on_data(cx, &self.link, &mut self.decoder, now)?;
                     self.frame_began = match self.frame_began {
-                        _ if !self.decoder.is_inside_frame() || self.stopped => None,
+                        _ if !self.decoder.is_inside_frame() || self.flow == Flow::Stop => None,
                         // A begun frame keeps its start however it drips.
                         Some(began) if self.decoder.frames() == frames => Some(began),
                         _ => Some(self.link.millis(now)),
                     };
-                    if self.stopped {
+                    if self.flow == Flow::Stop {
                         return Ok(false);
                     }
                 }
@@ -258,7 +261,11 @@ impl<R: Role> Driver<R> {
             let mut waiting_since = None;
             if self.unflushed {
                 let congested = self.link.is_congested();
-                self.unflushed = self.flush(cx)? == Flushed::Blocked;
+                self.unflushed = match self.flush(cx) {
+                    Ok(flushed) => flushed == Flushed::Blocked,
+                    // What the peer said before it left is a better reason than that it takes no more.
+                    Err(error) => return Err(self.read(cx).err().unwrap_or(error)),
+                };
                 self.flushed = true;
                 waiting_since = self.unflushed.then(|| self.link.progress());
                 if let Some(error) = self.link.ended(self.is_busy()) {

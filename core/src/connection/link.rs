@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::outbox::{COPY_LIMIT, MAX_SLICES, Outbox};
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::stats::ConnectionRecorder;
+use crate::stats::{ConnectionRecorder, QueueTotals};
 use crate::transport::{ConnectionInfo, DirectWrite};
 
 /// Who writes a frame that was accepted.
@@ -273,6 +273,12 @@ impl Link {
         self.sending().outbox.queued_bytes()
     }
 
+    /// What waits to be written: requests, and the bytes of everything.
+    pub(crate) fn queue(&self) -> QueueTotals {
+        let sending = self.sending();
+        QueueTotals { frames: sending.outbox.queued_frames() as u64, bytes: sending.outbox.waiting_bytes() as u64 }
+    }
+
     /// More waits than the limit allows: stop producing.
     pub(crate) fn is_congested(&self) -> bool {
         self.queued_bytes() > self.limits.bytes
@@ -406,6 +412,10 @@ impl Link {
 
 /// What an error of the socket means for the connection.
 pub(crate) fn io_error(error: io::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if let Some(refused) = crate::transport::refused_certificate(&error) {
+        return refused.with_source(error);
+    }
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof, WriteZero};
     let reason = match error.kind() {
         UnexpectedEof | WriteZero | BrokenPipe | NotConnected => Reason::ClosedRemote,

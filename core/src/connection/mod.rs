@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use rpcx_protocol::decoder::{DecodeError, Decoder, Refused};
 use rpcx_protocol::limits::Limits;
+use rpcx_protocol::metadata::Metadata;
 
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, Result};
 use crate::shard::Shard;
 use crate::stats::ConnectionRecorder;
 use crate::transport::{Io, Writer};
@@ -92,6 +93,17 @@ pub(crate) fn refused_error(refused: &Refused, what: &str) -> Error {
     };
     let name = reason.as_str().trim_start_matches("limit.");
     Error::new(reason, format!("the {what} has {} where {name} allows {}", refused.size, refused.max))
+}
+
+/// Refuses metadata that break this side's own limits; `whose` names the message.
+pub(crate) fn check_metadata(limits: &Limits, metadata: &Metadata, whose: &str) -> Result<()> {
+    if metadata.is_empty() {
+        return Ok(());
+    }
+    limits.check_metadata(metadata).map_err(|exceeded| {
+        let reason = Reason::from_name(exceeded.limit).unwrap_or(Reason::LimitMaxMetadataSize);
+        Error::new(reason, format!("the {whose}'s metadata: {exceeded}"))
+    })
 }
 
 /// Bytes that are no frame end the connection.

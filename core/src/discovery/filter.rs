@@ -1,6 +1,6 @@
 //! Which nodes of a snapshot a client may use: state and groups.
 
-use super::{Node, Snapshot};
+use super::{Diff, Node, Snapshot};
 
 /// Whether a node takes calls: all but those whose first `state` is exactly `inactive`, which is how an operator takes a
 /// server out. Metadata that is no well-formed query counts as active.
@@ -17,13 +17,32 @@ pub fn in_group(node: &Node, group: &str) -> bool {
 
 /// What a client with this group (empty: none) sees of a snapshot: the active nodes of its group.
 pub fn visible(snapshot: &Snapshot, group: &str) -> Snapshot {
-    snapshot.retain(|node| is_active(node) && in_group(node, group))
+    snapshot.retain(|node| may_use(node, group))
+}
+
+/// As [`visible`], with what changed since an older snapshot and what was visible of that. Where every node was, only those
+/// that changed are looked at.
+pub fn visible_after(snapshot: &Snapshot, group: &str, old: &Snapshot, old_visible: &Snapshot) -> (Snapshot, Diff) {
+    if old_visible.shares_nodes(old) {
+        let change = snapshot.diff(old);
+        if change.added.iter().chain(&change.changed).all(|index| may_use(&snapshot.nodes()[*index], group)) {
+            return (snapshot.clone(), change);
+        }
+    }
+    let now = visible(snapshot, group);
+    let change = now.diff(old_visible);
+    (now, change)
+}
+
+fn may_use(node: &Node, group: &str) -> bool {
+    is_active(node) && in_group(node, group)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::discovery::SnapshotState;
+    use proptest::prelude::*;
 
     fn names(group: &str) -> String {
         let nodes = [
@@ -41,6 +60,34 @@ mod tests {
         let visible = visible(&Snapshot::new(3, SnapshotState::Live, nodes), group);
         assert_eq!((visible.revision(), visible.state()), (3, SnapshotState::Live));
         visible.nodes().iter().map(Node::address).collect::<Vec<_>>().join(" ")
+    }
+
+    proptest! {
+        #[test]
+        fn looking_at_the_change_alone_finds_the_same(
+            rounds in proptest::collection::vec(proptest::collection::btree_map(0..8u8, 0..12u8, 0..8), 1..6),
+            group in proptest::sample::select(vec!["", "a"]),
+        ) {
+            // Most nodes pass, so that both ways are taken.
+            let metadata = |kind: u8| match kind {
+                0 => "state=inactive",
+                1 => "group=b",
+                2 => "group=a&weight=2",
+                _ => "group=a",
+            };
+            let (mut old, mut old_visible) = (Snapshot::unknown(), Snapshot::unknown());
+            for nodes in rounds {
+                let nodes = nodes.iter().map(|(name, kind)| format!("{name}?{}", metadata(*kind)).parse().expect("node"));
+                let new = Snapshot::new(1, SnapshotState::Live, nodes.collect());
+                let (now, change) = visible_after(&new, group, &old, &old_visible);
+                let all = visible(&new, group);
+                prop_assert_eq!(now.nodes(), all.nodes());
+                prop_assert!(change.leads(&old_visible, &now));
+                let expected = now.diff(&old_visible);
+                prop_assert_eq!((change.added, change.removed, change.changed), (expected.added, expected.removed, expected.changed));
+                (old, old_visible) = (new, now);
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Discoveries whose nodes are given by the user: one server, or a list that may be replaced at any time. Every service
 //! is offered by all of their nodes.
 
-use super::{Discovery, Node, Publisher, Watch};
+use super::{Discovery, Node, NodeChange, Publisher, Watch};
 use crate::error::Result;
 
 /// One server, for good.
@@ -61,6 +61,20 @@ impl Multiple {
     /// Replaces the list. The watches see it at once; connections to servers that stay are not touched.
     pub fn update(&self, nodes: Vec<Node>) {
         self.0.publish(nodes);
+    }
+
+    /// Changes single servers of the list, in order; the others are not looked at. For one thread at a time.
+    ///
+    /// ```
+    /// use rpcx::discovery::{Discovery, Multiple, NodeChange};
+    ///
+    /// let servers = Multiple::parse("a:1,b:1")?;
+    /// servers.change([NodeChange::Set("b:1?weight=2".parse()?), NodeChange::Remove("a:1".into())]);
+    /// assert_eq!(servers.watch("Arith").latest().nodes()[0].to_string(), "b:1?weight=2");
+    /// # Ok::<(), rpcx::error::Error>(())
+    /// ```
+    pub fn change(&self, changes: impl IntoIterator<Item = NodeChange>) {
+        self.0.change(changes);
     }
 }
 

@@ -7,19 +7,31 @@
 //!
 //! What a client makes of a snapshot (connections, selection) is not decided here; addresses are text, kept as written.
 
+mod feed;
+#[cfg(feature = "json")]
+mod file_cache;
 mod filter;
+mod in_process;
 mod list;
+mod locator;
 mod metadata;
 mod node;
 mod snapshot;
+mod source;
 mod url;
 mod watch;
 
-pub use filter::{in_group, is_active, visible};
+pub use feed::Feed;
+#[cfg(feature = "json")]
+pub use file_cache::FileCache;
+pub use filter::{in_group, is_active, visible, visible_after};
+pub use in_process::{InProcess, InProcessRegistry};
 pub use list::{Multiple, Peer2Peer};
+pub use locator::Locator;
 pub use metadata::NodeMetadata;
 pub use node::Node;
-pub use snapshot::{Diff, Snapshot, SnapshotState};
+pub use snapshot::{Diff, NodeChange, Snapshot, SnapshotState};
+pub use source::{Source, SourceDiscovery};
 pub use url::{Scheme, Schemes};
 pub use watch::{Publisher, Watch};
 
@@ -57,11 +69,24 @@ pub trait Discovery: Send + Sync {
 ///
 /// Sessions, leases, and announcing again what a registry lost are the implementation's own business.
 pub trait Registry: Send + Sync {
-    /// Announces one service at one address. The future ends when the registry has taken it for the first time.
+    /// Announces one service at one address. The future ends when the registry has taken it for the first time; from then on
+    /// the registry's session keeps it there.
+    ///
+    /// Dropping the future gives the announcement up: what it may have written is taken back, or left to expire.
+    ///
+    /// # Errors
+    ///
+    /// Kind `config` for what can never be announced there; any other means that another attempt may succeed.
     fn announce(&self, announcement: Announcement) -> BoxFuture<'_, Result<Arc<dyn Announced>>>;
 
-    /// Withdraws all that was announced, as far as the registry can be reached, and ends the session. Idempotent.
+    /// Withdraws all that was announced, as far as the registry can be reached, and ends the session. Idempotent. Dropping
+    /// the future gives up waiting for it.
     fn close(&self) -> BoxFuture<'_, ()>;
+
+    /// Whether what is announced is found by this process alone, so that addresses which only it knows (`memu`) make sense.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// What a server tells a registry about one of its services.
@@ -77,8 +102,16 @@ pub struct Announcement {
 /// is closed.
 pub trait Announced: Send + Sync {
     /// Replaces the metadata of the node.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::announce`]. The metadata of before then stay, or the new ones are there already.
     fn update(&self, metadata: NodeMetadata) -> BoxFuture<'_, Result<()>>;
 
-    /// Takes the node out of the registry. Again is no error.
+    /// Takes the node out of the registry, and keeps it out. Again is no error.
+    ///
+    /// # Errors
+    ///
+    /// Why the registry could not be told; it forgets the node by itself when the session ends.
     fn withdraw(&self) -> BoxFuture<'_, Result<()>>;
 }

@@ -2,6 +2,7 @@
 
 use super::Node;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +15,15 @@ pub enum SnapshotState {
     Live,
     /// The last known nodes; since then the discovery cannot be reached, or its answer is in doubt.
     Stale(Instant),
+}
+
+/// One step from the nodes of one moment to those of the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeChange {
+    /// The node is there now, with this metadata; it may have been before.
+    Set(Node),
+    /// No node has this address any more.
+    Remove(Arc<str>),
 }
 
 /// The nodes of a service at one moment: sorted by address, each address once. Never changes; cloning counts a
@@ -47,6 +57,41 @@ impl Snapshot {
     /// The same nodes under another revision and state.
     pub(super) fn restated(&self, revision: u64, state: SnapshotState) -> Self {
         Self { revision, state, nodes: self.nodes.clone() }
+    }
+
+    /// The nodes after these steps, of which a later one wins. Copies a pointer for each node that stays, and looks at the
+    /// text of few.
+    pub(super) fn after(&self, changes: impl IntoIterator<Item = NodeChange>) -> Self {
+        let changes: BTreeMap<Arc<str>, Option<Node>> = changes
+            .into_iter()
+            .map(|change| match change {
+                NodeChange::Set(node) => (node.shared_address(), Some(node)),
+                NodeChange::Remove(address) => (address, None),
+            })
+            .collect();
+        let mut nodes = Vec::with_capacity(self.len() + changes.len());
+        let mut rest = &*self.nodes;
+        for (address, node) in changes {
+            let (before, after) = match rest.binary_search_by(|node| node.address().cmp(&address)) {
+                Ok(index) => (index, index + 1),
+                Err(index) => (index, index),
+            };
+            nodes.extend_from_slice(&rest[..before]);
+            nodes.extend(node);
+            rest = &rest[after..];
+        }
+        nodes.extend_from_slice(rest);
+        Self { nodes: nodes.into(), ..*self }
+    }
+
+    /// The same snapshot with every node that did not change being the very one of `old`, so that whoever compares the two
+    /// later looks at no text. `change` is what led from `old` to it.
+    pub(super) fn reusing(&self, old: &Self, change: &Diff) -> Self {
+        let nodes = change.carried().zip(&*self.nodes).map(|(before, node)| match before {
+            Some(before) => old.nodes[before].clone(),
+            None => node.clone(),
+        });
+        Self { nodes: nodes.collect(), ..*self }
     }
 
     /// Grows with every change that a discovery publishes for a service. Not the registry's own revision.
@@ -88,11 +133,11 @@ impl Snapshot {
     /// shares its nodes with `self`.
     #[must_use]
     pub fn retain(&self, mut keep: impl FnMut(&Node) -> bool) -> Self {
-        let kept: Vec<Node> = self.nodes.iter().filter(|node| keep(node)).cloned().collect();
-        if kept.len() == self.nodes.len() {
+        let Some(first) = self.nodes.iter().position(|node| !keep(node)) else {
             return self.clone();
-        }
-        Self { nodes: kept.into(), ..*self }
+        };
+        let rest = self.nodes[first + 1..].iter().filter(|node| keep(node));
+        Self { nodes: self.nodes[..first].iter().chain(rest).cloned().collect(), ..*self }
     }
 
     /// What changed since `old`. Linear in the number of nodes; at once when they [share](Self::shares_nodes) them.
@@ -250,6 +295,27 @@ mod tests {
                 .map(|node| before.position(node.address()).filter(|index| before.nodes()[*index] == *node))
                 .collect();
             prop_assert_eq!(carried, expected);
+        }
+
+        #[test]
+        fn steps_lead_where_a_new_list_does(
+            old in model(),
+            steps in proptest::collection::vec((0..40u8, proptest::option::of(0..3u8)), 0..20),
+        ) {
+            let mut new = old.clone();
+            let changes = steps.iter().map(|(address, weight)| match weight {
+                Some(weight) => {
+                    new.insert(*address, *weight);
+                    NodeChange::Set(node(*address, *weight))
+                }
+                None => {
+                    new.remove(address);
+                    NodeChange::Remove(node(*address, 0).shared_address())
+                }
+            });
+            let changes: Vec<_> = changes.collect();
+            let (after, listed) = (snapshot(&old).after(changes), snapshot(&new));
+            prop_assert_eq!(after.nodes(), listed.nodes());
         }
 
         #[test]

@@ -1,6 +1,8 @@
 //! Discoveries and registries from text: `multiple://a:1,b:1`, `tcp@127.0.0.1:8972`, and whatever schemes a program adds.
 
-use super::{Discovery, Multiple, Node, Peer2Peer, Registry};
+use super::{Discovery, InProcess, Multiple, Node, Peer2Peer, Registry};
+#[cfg(feature = "json")]
+use super::{FileCache, Locator};
 use crate::error::{Error, Reason, Result};
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +12,15 @@ pub trait Scheme: Send + Sync {
     /// What stands before `://`, in lower case; several when there are aliases.
     fn names(&self) -> &[&str];
 
-    /// Opens the discovery of a URL; `rest` is what follows `://`. Returns without waiting for any server.
+    /// Opens the discovery of a URL; `rest` is what follows `://`, which [`Locator`](super::Locator) takes apart. Returns
+    /// without waiting for any server.
+    ///
+    /// `schemes` is what the program knows, for a discovery that wraps another one.
     ///
     /// # Errors
     ///
     /// Kind `config` with a text that names the part that cannot be read, without the secrets it may hold.
-    fn discovery(&self, rest: &str) -> Result<Arc<dyn Discovery>>;
+    fn discovery(&self, rest: &str, schemes: &Schemes) -> Result<Arc<dyn Discovery>>;
 
     /// Opens the registry that such a discovery reads from. Returns without waiting for any server.
     ///
@@ -32,7 +37,8 @@ pub trait Scheme: Send + Sync {
     }
 }
 
-/// The schemes that a program knows. The default has `peer2peer` and `multiple`.
+/// The schemes that a program knows. The default has `peer2peer`, `multiple`, `inprocess` and `cache`; a registry's crate
+/// brings its own.
 ///
 /// ```
 /// use rpcx::discovery::Schemes;
@@ -49,7 +55,13 @@ pub struct Schemes(Vec<Arc<dyn Scheme>>);
 
 impl Default for Schemes {
     fn default() -> Self {
-        Self(vec![Arc::new(Peer2PeerScheme), Arc::new(MultipleScheme)])
+        Self(vec![
+            Arc::new(Peer2PeerScheme),
+            Arc::new(MultipleScheme),
+            Arc::new(InProcessScheme),
+            #[cfg(feature = "json")]
+            Arc::new(CacheScheme),
+        ])
     }
 }
 
@@ -69,7 +81,7 @@ impl Schemes {
     /// `config.unknown_scheme` or `config.bad_address`, with a text that names what cannot be read.
     pub fn open(&self, text: &str) -> Result<Arc<dyn Discovery>> {
         match split_scheme(text) {
-            Some((name, rest)) => self.find(name)?.discovery(rest),
+            Some((name, rest)) => self.find(name)?.discovery(rest, self),
             None if text.contains(',') => Ok(Arc::new(Multiple::parse(text)?)),
             None => Ok(Arc::new(Peer2Peer::new(text.parse()?))),
         }
@@ -143,7 +155,7 @@ impl Scheme for Peer2PeerScheme {
         &["peer2peer"]
     }
 
-    fn discovery(&self, rest: &str) -> Result<Arc<dyn Discovery>> {
+    fn discovery(&self, rest: &str, _schemes: &Schemes) -> Result<Arc<dyn Discovery>> {
         if rest.is_empty() || rest.contains(',') {
             let text = format!("peer2peer://{rest} must name one address; for several write multiple://A,B");
             return Err(Error::new(Reason::ConfigBadAddress, text));
@@ -159,8 +171,50 @@ impl Scheme for MultipleScheme {
         &["multiple"]
     }
 
-    fn discovery(&self, rest: &str) -> Result<Arc<dyn Discovery>> {
+    fn discovery(&self, rest: &str, _schemes: &Schemes) -> Result<Arc<dyn Discovery>> {
         Ok(Arc::new(Multiple::parse(rest)?))
+    }
+}
+
+struct InProcessScheme;
+
+impl Scheme for InProcessScheme {
+    fn names(&self) -> &[&str] {
+        &["inprocess"]
+    }
+
+    fn discovery(&self, rest: &str, _schemes: &Schemes) -> Result<Arc<dyn Discovery>> {
+        Ok(Arc::new(InProcess::named(rest).discovery()))
+    }
+
+    fn registry(&self, rest: &str) -> Result<Arc<dyn Registry>> {
+        Ok(Arc::new(InProcess::named(rest).registry()))
+    }
+}
+
+/// `cache://FOLDER?empty_hold=30s&of=URL`: what follows `of=` is the URL of the discovery that is cached, up to the end.
+#[cfg(feature = "json")]
+struct CacheScheme;
+
+#[cfg(feature = "json")]
+impl Scheme for CacheScheme {
+    fn names(&self) -> &[&str] {
+        &["cache"]
+    }
+
+    fn discovery(&self, rest: &str, schemes: &Schemes) -> Result<Arc<dyn Discovery>> {
+        let missing =
+            || Error::new(Reason::ConfigBadAddress, "a cache needs a folder and what it caches: cache://FOLDER?of=URL");
+        let (place, of) =
+            rest.split_once("of=").filter(|(place, _)| place.ends_with(['?', '&'])).ok_or_else(missing)?;
+        let (folder, query) = place.split_once('?').ok_or_else(missing)?;
+        if folder.is_empty() {
+            return Err(missing());
+        }
+        let mut locator = Locator::parse(&format!("?{query}"))?;
+        let options = locator.discovery_options()?;
+        locator.finish()?;
+        Ok(Arc::new(FileCache::new(folder, schemes.open(of)?, options)?))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cell between a discovery and its readers: it holds the newest snapshot and nothing older.
 
-use super::{Node, Snapshot, SnapshotState};
+use super::{Node, NodeChange, Snapshot, SnapshotState};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,8 @@ use tokio::sync::watch;
 #[derive(Clone)]
 struct Cell {
     snapshot: Arc<Snapshot>,
+    /// Why the source cannot be reached, if it cannot.
+    problem: Option<Arc<str>>,
     closed: bool,
 }
 
@@ -34,6 +36,11 @@ impl Watch {
     #[inline]
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// Why the discovery cannot reach its source, where it cannot: for the text of an error. `None` once it has answered.
+    pub fn problem(&self) -> Option<Arc<str>> {
+        self.cell.borrow().problem.clone()
     }
 
     /// Waits for a snapshot newer than the last one that this method or [`known`](Self::known) gave (at first: than the
@@ -86,7 +93,7 @@ impl Publisher {
     pub fn new() -> Self {
         let unknown = Snapshot::unknown();
         let revision = Arc::new(AtomicU64::new(unknown.revision()));
-        Self { cell: watch::Sender::new(Cell { snapshot: Arc::new(unknown), closed: false }), revision }
+        Self { cell: watch::Sender::new(Cell { snapshot: Arc::new(unknown), problem: None, closed: false }), revision }
     }
 
     /// A new reader, which starts with what is known now.
@@ -104,11 +111,42 @@ impl Publisher {
     /// Publishes the nodes, in any order, as the live ones. Readers wake only if something changed, so that a source may
     /// be listed as often as it likes. Does nothing once closed.
     pub fn publish(&self, nodes: Vec<Node>) {
-        let new = Snapshot::new(0, SnapshotState::Live, nodes);
         let old = self.latest();
+        self.publish_after(&old, Snapshot::new(0, SnapshotState::Live, nodes));
+    }
+
+    /// Publishes the nodes of now after these steps, as the live ones: for a source that tells what changed, and much
+    /// cheaper than the whole list where nodes are many. For one thread at a time.
+    pub fn change(&self, changes: impl IntoIterator<Item = NodeChange>) {
+        let old = self.latest();
+        self.publish_after(&old, old.after(changes).restated(0, SnapshotState::Live));
+    }
+
+    fn publish_after(&self, old: &Snapshot, new: Snapshot) {
         // The same nodes stay the same in memory: whoever kept indices into them can go on using them.
-        let new = if new.diff(&old).is_empty() { old.restated(0, SnapshotState::Live) } else { new };
+        let diff = new.diff(old);
+        let new = if diff.is_empty() { old.restated(0, SnapshotState::Live) } else { new.reusing(old, &diff) };
+        self.report(None);
         self.replace(new);
+    }
+
+    /// Publishes nodes that were known once, as stale since then. Only before the first answer: what the source itself has
+    /// said is never replaced by a memory.
+    pub fn remember(&self, nodes: Vec<Node>, since: Instant) {
+        if self.latest().state() == SnapshotState::Unknown {
+            self.replace(Snapshot::new(0, SnapshotState::Stale(since), nodes));
+        }
+    }
+
+    /// Says why the source cannot be reached, for [`Watch::problem`]. The next [`publish`](Self::publish) clears it. Wakes
+    /// nobody.
+    pub fn report(&self, problem: Option<&str>) {
+        self.cell.send_if_modified(|cell| {
+            if cell.problem.as_deref() != problem {
+                cell.problem = problem.map(Arc::from);
+            }
+            false
+        });
     }
 
     /// Keeps the nodes, but tells the readers that since then they are not confirmed. Before the first answer there is

@@ -1,12 +1,18 @@
 //! The interceptor chain: user code around every call of a client or a server.
 //!
-//! On a client the chain runs once a call, outside selection and retries; on a server innermost, around the handler, after
-//! authentication. An interceptor may look at and change the request, answer without going on, look at and change the
+//! On a client the chain runs once a call, outside selection and retries, and once a server for broadcast, fork and
+//! inform; on a server innermost, around the handler, after authentication. An interceptor may look at and change the request, answer without going on, look at and change the
 //! reply, or turn it into an error. It cannot see connections, heartbeats or pushes.
 //!
 //! The chain costs nothing where no interceptor was added.
 
-mod parent;
+mod access;
+pub(crate) mod parent;
+mod rate_limit;
+mod tee;
+mod timing;
+mod token_bucket;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +23,13 @@ use rpcx_protocol::metadata::Metadata;
 
 use crate::error::Result;
 
+pub use access::AccessList;
 pub use parent::Parent;
+pub(crate) use rate_limit::RateLimit;
+pub use tee::{Chunk, Copies, Tee};
+pub use timing::{TimeRecorder, Timing, slow_calls};
+pub use token_bucket::TokenBucket;
+pub use trace::{BAGGAGE, TRACEPARENT, TRACESTATE, Trace, TraceContext};
 
 pub use crate::future::BoxFuture;
 
@@ -36,7 +48,8 @@ pub struct Call {
     pub serialize_type: SerializeType,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
-    /// The other side: on a server the client's address, on a client empty until a server is selected.
+    /// The other side: on a server the client's address, on a client the server's if it is known
+    /// already, as with broadcast, fork and inform, else empty.
     pub peer: String,
     /// Nobody waits for an answer.
     pub oneway: bool,

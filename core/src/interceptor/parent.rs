@@ -1,5 +1,11 @@
 //! What a nested call inherits from the call it is made for.
+//!
+//! A call made inside a handler finds its parent by itself: while a handler is polled, its call stands in a value of the
+//! thread. A process that has no client never sets it, one that has no server never looks.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rpcx_protocol::keys;
@@ -34,4 +40,72 @@ impl Parent {
             }
         }
     }
+
+    /// The call whose handler is being polled on this thread.
+    pub(crate) fn current() -> Option<Parent> {
+        if !SERVERS.load(Ordering::Relaxed) {
+            return None;
+        }
+        let parent = |current: &Current| {
+            Parent::new(current.deadline, current.call.as_ref().map(|call| call.metadata()).unwrap_or_default())
+        };
+        CURRENT.try_with(|current| current.borrow().as_ref().map(parent)).ok().flatten()
+    }
+
+    /// There is such a call, and it hands something on.
+    #[inline]
+    pub(crate) fn is_inside() -> bool {
+        SERVERS.load(Ordering::Relaxed)
+            && CURRENT.try_with(|current| current.borrow().is_some()).is_ok_and(|inside| inside)
+    }
+}
+
+/// What a server knows of the call whose handler it polls.
+pub(crate) trait Call: Send + Sync {
+    fn metadata(&self) -> Metadata;
+}
+
+/// The call whose handler is being polled.
+pub(crate) struct Current {
+    pub(crate) deadline: Option<Instant>,
+    /// For its metadata; absent when none of them could be handed on.
+    pub(crate) call: Option<Arc<dyn Call>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// This process has made a client: handlers may make calls.
+static CLIENTS: AtomicBool = AtomicBool::new(false);
+/// This process has made a server: calls may be made in handlers.
+static SERVERS: AtomicBool = AtomicBool::new(false);
+
+/// A client was made.
+pub(crate) fn client_made() {
+    CLIENTS.store(true, Ordering::Relaxed);
+}
+
+/// A server was made.
+pub(crate) fn server_made() {
+    SERVERS.store(true, Ordering::Relaxed);
+}
+
+/// Puts the outer call back, also when a handler panics.
+struct Restore(Option<Current>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CURRENT.replace(self.0.take());
+    }
+}
+
+/// Polls a handler as a part of the call that `current` gives; `None` when it hands nothing on.
+#[inline]
+pub(crate) fn within<T>(current: impl FnOnce() -> Option<Current>, poll: impl FnOnce() -> T) -> T {
+    if !CLIENTS.load(Ordering::Relaxed) {
+        return poll();
+    }
+    let _restore = Restore(CURRENT.replace(current()));
+    poll()
 }

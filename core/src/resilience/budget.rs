@@ -1,7 +1,7 @@
 //! The retry budget: how many calls of a client may be tried again, so that a server in trouble is not hit by a storm.
 
+use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How much may be tried again: the group of options `retry_budget`.
@@ -48,20 +48,10 @@ pub struct RetryBudget {
     retries: Mutex<Slots>,
 }
 
-/// Slots in a window.
-const WINDOW: u64 = 10;
-
-/// Slots that are remembered: more than a window and the slot that is partly in it.
-const SLOTS: usize = 16;
-
-/// Counts of the latest slots: in each cell the number of the slot in the upper half, its count in the lower.
-#[derive(Debug, Default)]
-struct Slots([AtomicU64; SLOTS]);
-
 impl RetryBudget {
     /// A full budget.
     pub fn new(rules: BudgetRules, now: Instant) -> Self {
-        let slot = nanoseconds(rules.window.max(Duration::from_secs(1))) / WINDOW;
+        let slot = nanoseconds(rules.window.max(Duration::from_secs(1))) / SLOTS_IN_WINDOW;
         Self { rules, slot, epoch: now, calls: Slots::default(), retries: Mutex::default() }
     }
 
@@ -89,45 +79,15 @@ impl RetryBudget {
 
     fn left_at(&self, slot: u64, retries: &Slots) -> u64 {
         // This slot and the nine before it lie within the window; the tenth before it only partly.
-        let share = self.calls.sum(slot, WINDOW) as f64 * self.rules.ratio;
+        let share = self.calls.sum(slot, SLOTS_IN_WINDOW) as f64 * self.rules.ratio;
         // A fifth of ten shall be two, though 0.2 is a little more than a fifth, or another ratio a little less.
         let budget = u64::from(self.rules.min).saturating_add((share + 1e-9) as u64);
-        budget.saturating_sub(retries.sum(slot, WINDOW + 1))
+        budget.saturating_sub(retries.sum(slot, SLOTS_IN_WINDOW + 1))
     }
 
     fn slot(&self, now: Instant) -> u64 {
         // Of at least 0.1 s each: 32 bits last for 13 years.
         nanoseconds(now.saturating_duration_since(self.epoch)) / self.slot
-    }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Slots {
-    fn add(&self, slot: u64) {
-        let cell = &self.0[slot as usize % SLOTS];
-        let mut before = cell.load(Relaxed);
-        if before >> 32 == slot {
-            // The cell cannot have moved on in between, unless this thread stood still for as long as the cells last.
-            cell.fetch_add(1, Relaxed);
-            return;
-        }
-        // The first of its slot, perhaps together with others. Who comes after the cell has moved on is not counted.
-        while before >> 32 <= slot {
-            let after = if before >> 32 == slot { before + 1 } else { slot << 32 | 1 };
-            match cell.compare_exchange_weak(before, after, Relaxed, Relaxed) {
-                Ok(_) => return,
-                Err(newer) => before = newer,
-            }
-        }
-    }
-
-    /// The counts of the last `length` slots up to `slot`. Those of another thread that is ahead count too.
-    fn sum(&self, slot: u64, length: u64) -> u64 {
-        let cells = self.0.iter().map(|cell| cell.load(Relaxed));
-        cells.filter(|cell| slot.saturating_sub(cell >> 32) < length).map(|cell| cell & 0xffff_ffff).sum()
     }
 }
 

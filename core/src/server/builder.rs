@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -12,18 +12,21 @@ use rpcx_protocol::header::CompressType;
 use rpcx_protocol::limits::Limits;
 use tokio::sync::Notify;
 
+use super::announce::{self, OwnedRegistry, ServiceMetadata};
 use super::context::Context;
 use super::core::ServerCore;
+use super::line::Line;
 use super::pipeline::Authenticator;
 use super::protocol::Protocol;
-use super::running::Server;
+use super::running::{Parts, Server};
 use super::session::SessionOptions;
 use super::table::{Method, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
-use crate::config::{InFlightPolicy, ServerOptions, ServerTlsOptions};
+use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
+use crate::discovery::{NodeMetadata, Registry, Schemes};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, RateLimit, Tee, slow_calls};
 use crate::shard::{Shard, ShardSet};
 use crate::stats::ServerRecorder;
 #[cfg(feature = "tls")]
@@ -59,10 +62,14 @@ pub struct ServerBuilder {
     recorder: Arc<ServerRecorder>,
     authenticator: Option<Arc<dyn Authenticator>>,
     interceptors: Vec<Arc<dyn Interceptor>>,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     compressors: Compressors,
     transports: Transports,
     places: Vec<Place>,
+    registries: Vec<OwnedRegistry>,
+    schemes: Schemes,
+    metadata: ServiceMetadata,
     /// The first mistake; told by `start`.
     mistake: Option<Error>,
 }
@@ -135,18 +142,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets a method answer to a second name.
+    /// Lets a method answer to a second name, as Go's alias plugin does; the option `aliases` does the same. Handlers and
+    /// interceptors see the method's own name. [`start`](Self::start) refuses an alias of a method that is not there.
     pub fn alias(mut self, service: &str, method: &str, real_service: &str, real_method: &str) -> Self {
-        if !self.table.alias((service, method), (real_service, real_method)) {
-            self.mistake.get_or_insert_with(|| {
-                Error::new(
-                    Reason::ConfigBadArgument,
-                    format!(
-                        "alias {service}.{method}: {real_service}.{real_method} is not registered (register it before its alias)"
-                    ),
-                )
-            });
-        }
+        self.options.aliases.push(Alias {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            real_service: real_service.to_owned(),
+            real_method: real_method.to_owned(),
+        });
         self
     }
 
@@ -159,6 +163,12 @@ impl ServerBuilder {
     /// Adds an interceptor, inside those added before.
     pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
         self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Copies what clients send, in whatever protocol.
+    pub fn tee(mut self, tee: Tee) -> Self {
+        self.tee = Some(tee);
         self
     }
 
@@ -193,10 +203,42 @@ impl ServerBuilder {
         self
     }
 
-    /// Binds and serves on the runtime of the calling task. Returns once every listener is open.
+    /// Announces the services to a registry, which other servers may use too: the end of the server withdraws what it
+    /// announced and does not close it. May be called several times.
+    ///
+    /// Clients are told the addresses that the server listens on, or those of the option `advertise`.
+    pub fn registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registries.push((registry, false));
+        self
+    }
+
+    /// As [`registry`](Self::registry), by the URL of a scheme that is known; the registry ends with the server.
+    pub fn registry_url(mut self, url: &str) -> Self {
+        match self.schemes.open_registry(url) {
+            Ok(registry) => self.registries.push((registry, true)),
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Sets the URL schemes that [`registry_url`](Self::registry_url) knows; call it before that.
+    pub fn schemes(mut self, schemes: Schemes) -> Self {
+        self.schemes = schemes;
+        self
+    }
+
+    /// What a service says about itself in registries, such as `weight=7&group=a`, instead of the option `metadata`.
+    pub fn metadata(mut self, service: &str, metadata: &str) -> Self {
+        self.metadata.own.insert(service.into(), NodeMetadata::new(metadata));
+        self
+    }
+
+    /// Binds and serves on the runtime of the calling task. Returns once every listener is open and the registries have taken
+    /// the services, or `registry_timeout` has passed: a registry that cannot be reached keeps no server from serving, and
+    /// is told as soon as it can be.
     ///
     /// # Errors
-    /// The first mistake made while building, a bad address, or one that cannot be bound: the text names it.
+    /// The first mistake made while building, a bad address, one that cannot be bound or announced: the text names it.
     pub async fn start(self) -> Result<Server> {
         let shard = Shard::current()?;
         self.start_on(vec![shard], None).await
@@ -228,6 +270,13 @@ impl ServerBuilder {
             return Err(mistake);
         }
         self.options.validate()?;
+        for alias in &self.options.aliases {
+            if !self.table.answers(&alias.real_service, &alias.real_method) {
+                let text = format!("alias {alias}: {}.{} is not registered", alias.real_service, alias.real_method);
+                return Err(Error::new(Reason::ConfigBadArgument, text));
+            }
+            self.table.alias(alias);
+        }
         if self.places.is_empty() {
             return Err(Error::new(
                 Reason::ConfigBadArgument,
@@ -251,6 +300,13 @@ impl ServerBuilder {
             });
         }
         let options = self.options;
+        if options.slow_call > Duration::ZERO {
+            self.interceptors.insert(0, Arc::new(slow_calls(options.slow_call)));
+        }
+        let limit = RateLimit::new(&options.rate_limit, Instant::now());
+        let pipeline = self.authenticator.is_some()
+            || !self.interceptors.is_empty()
+            || limit.as_ref().is_some_and(RateLimit::waits);
         let core = Arc::new(ServerCore {
             table: ArcSwap::from_pointee(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
@@ -258,6 +314,8 @@ impl ServerBuilder {
             authenticator: self.authenticator,
             auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
+            limit,
+            pipeline,
             recorder: self.recorder,
             waiting: AtomicUsize::new(0),
             max_waiting: options.max_server_in_flight as usize,
@@ -267,10 +325,34 @@ impl ServerBuilder {
             connections: AtomicUsize::new(0),
             pushes: AtomicU64::new(0),
             changed: Notify::new(),
-            held: Mutex::default(),
-            holds: AtomicBool::new(false),
+            line: Line::default(),
         });
-        Ok(Server::start(core, listeners, self.protocols, options, shards, set))
+        let mut metadata = self.metadata;
+        metadata.common = NodeMetadata::new(options.metadata.as_deref().unwrap_or_default());
+        let listening: Vec<Address> = listeners.iter().map(|listener| listener.address()).collect();
+        let announcing = match self.registries {
+            registries if registries.is_empty() => None,
+            registries => {
+                let addresses = announce::addresses(&options.advertise, &listening, &registries)?;
+                Some((registries, addresses, metadata))
+            }
+        };
+        let (protocols, tee) = (self.protocols, self.tee);
+        let server = Server::start(Parts { core, listeners, protocols, tee, options, shards, set, announcing });
+        // Whoever gives up waiting for the registries has no handle to end the server by.
+        let starting = CloseOnDrop(&server);
+        server.announce().await?;
+        std::mem::forget(starting);
+        Ok(server)
+    }
+}
+
+/// Closes a server that nobody gets.
+struct CloseOnDrop<'a>(&'a Server);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::push::ConnectionHandle;
 use super::session::Session;
-use crate::error::Result;
+use super::table::RealName;
+use crate::error::{Error, Reason, Result};
 use crate::interceptor::Parent;
+use crate::interceptor::parent::{self, Current};
 use crate::transport::TlsIdentity;
 
 /// One call as its handler sees it: who asks for what, until when, and with which metadata.
@@ -41,26 +43,44 @@ pub(super) struct Inner {
     pub(super) payload: Bytes,
     /// What an interceptor made of the request's metadata.
     pub(super) metadata: Option<Metadata>,
+    /// What was asked for, if that was by an alias.
+    pub(super) renamed: Option<Arc<RealName>>,
     pub(super) session: Arc<Session>,
     pub(super) deadline: Option<Instant>,
     pub(super) response: Mutex<Metadata>,
     pub(super) token: OnceLock<CancellationToken>,
 }
 
-impl Context {
-    /// The service path the caller asked for.
-    pub fn service(&self) -> Cow<'_, str> {
-        self.inner.frame.service_str()
+impl Inner {
+    pub(super) fn service(&self) -> Cow<'_, str> {
+        match &self.renamed {
+            None => self.frame.service_str(),
+            Some(real) => String::from_utf8_lossy(&real.service),
+        }
     }
 
-    /// The service method the caller asked for.
+    pub(super) fn method(&self) -> Cow<'_, str> {
+        match &self.renamed {
+            None => self.frame.method_str(),
+            Some(real) => String::from_utf8_lossy(&real.method),
+        }
+    }
+}
+
+impl Context {
+    /// The service path the caller asked for; what it stands for, if that was an alias.
+    pub fn service(&self) -> Cow<'_, str> {
+        self.inner.service()
+    }
+
+    /// The service method the caller asked for; what it stands for, if that was an alias.
     pub fn method(&self) -> Cow<'_, str> {
-        self.inner.frame.method_str()
+        self.inner.method()
     }
 
     /// The request's metadata, the protocol's own keys (`__…`) included.
     pub fn metadata(&self) -> Metadata {
-        self.inner.metadata.clone().unwrap_or_else(|| self.inner.frame.metadata())
+        parent::Call::metadata(&*self.inner)
     }
 
     /// How the request's payload is encoded; the answer is encoded the same way.
@@ -136,6 +156,46 @@ impl Context {
     pub fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
         self.inner.session.push(service, method, metadata, payload)
     }
+
+    /// As [`push`](Self::push), but waits for room instead of failing when too many wait, at most until the call's deadline
+    /// or its cancellation. Dropping the future sends nothing.
+    ///
+    /// # Errors
+    /// `timeout.queued` when there was no room before the deadline, `cancelled`, `closed`, `unsupported` when the client takes
+    /// none, `limit` for a message above one.
+    ///
+    /// ```
+    /// # use rpcx::{Context, protocol::Metadata};
+    /// async fn count(ctx: Context, to: u32) -> rpcx::Result<()> {
+    ///     for i in 0..to {
+    ///         ctx.push_when_ready("Counter", "Tick", Metadata::empty(), &i.to_be_bytes()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn push_when_ready(
+        &self,
+        service: &str,
+        method: &str,
+        metadata: &Metadata,
+        payload: &[u8],
+    ) -> Result<()> {
+        let over = async {
+            match self.deadline() {
+                None => self.cancelled().await,
+                Some(at) => drop(tokio::time::timeout_at(at.into(), self.cancelled()).await),
+            }
+        };
+        tokio::select! {
+            biased;
+            pushed = self.inner.session.push_when_ready(service, method, metadata, payload) => pushed,
+            () = over => Err(if self.remaining() == Some(Duration::ZERO) {
+                Error::new(Reason::TimeoutQueued, format!("the call's deadline passed before {} took the push", self.peer()))
+            } else {
+                Error::new(Reason::CancelledCaller, "the call was cancelled while its push waited")
+            }),
+        }
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -146,6 +206,26 @@ impl std::fmt::Debug for Context {
             .field("peer", &self.peer())
             .field("deadline", &self.inner.deadline)
             .finish_non_exhaustive()
+    }
+}
+
+impl parent::Call for Inner {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone().unwrap_or_else(|| self.frame.metadata())
+    }
+}
+
+impl Inner {
+    /// Polls the call's handler, so that calls made there find it.
+    #[inline]
+    pub(super) fn poll_within<T>(self: &Arc<Self>, poll: impl FnOnce() -> T) -> T {
+        parent::within(|| self.current(), poll)
+    }
+
+    fn current(self: &Arc<Self>) -> Option<Current> {
+        let has_metadata = self.metadata.is_some() || self.frame.has_user_metadata();
+        let call = has_metadata.then(|| self.clone() as Arc<dyn parent::Call>);
+        (call.is_some() || self.deadline.is_some()).then_some(Current { deadline: self.deadline, call })
     }
 }
 

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::line::Line;
 use super::pipeline::Authenticator;
 use super::session::{Session, SessionOptions};
 use super::table::Table;
 use super::worker::Workers;
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, RateLimit};
 use crate::stats::ServerRecorder;
 
 pub(crate) struct ServerCore {
@@ -21,8 +22,11 @@ pub(crate) struct ServerCore {
     pub(crate) session_options: Arc<SessionOptions>,
     pub(crate) workers: Arc<Workers>,
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    /// There is an authenticator, an interceptor, or a rate limit for which requests wait.
+    pub(super) pipeline: bool,
     pub(super) auth_timeout: Option<Duration>,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(super) limit: Option<RateLimit>,
     pub(crate) recorder: Arc<ServerRecorder>,
     /// Handlers that wait, of all connections.
     pub(super) waiting: AtomicUsize,
@@ -35,10 +39,8 @@ pub(crate) struct ServerCore {
     pub(super) pushes: AtomicU64,
     /// A handler has ended or a client has left.
     pub(super) changed: Notify,
-    /// Sessions that read nothing before a handler of any session has ended.
-    pub(super) held: Mutex<Vec<Weak<Session>>>,
-    /// There are some.
-    pub(super) holds: AtomicBool,
+    /// Sessions whose requests wait until a handler of any session has ended.
+    pub(super) line: Line,
 }
 
 impl ServerCore {
@@ -48,7 +50,7 @@ impl ServerCore {
 
     /// Requests pass more than their handler.
     pub(super) fn has_pipeline(&self) -> bool {
-        self.authenticator.is_some() || !self.interceptors.is_empty()
+        self.pipeline
     }
 
     /// As many handlers of the whole server wait as may.
@@ -56,14 +58,21 @@ impl ServerCore {
         self.max_waiting != 0 && self.waiting.load(Ordering::SeqCst) >= self.max_waiting
     }
 
-    /// Wakes a session, which reads nothing while the server is full, when that changes; false when it has changed already.
-    pub(super) fn hold(&self, session: &Arc<Session>) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.push(Arc::downgrade(session));
-        self.holds.store(true, Ordering::SeqCst);
-        drop(held);
-        // A handler that ended meanwhile may not have seen it.
-        self.is_full()
+    /// Wakes a session, which begins no handler while the server is full, when that changes; false when it has changed
+    /// already. `in_front`: its turn had come, but the room was gone.
+    pub(super) fn wait_in_line(&self, session: &Arc<Session>, in_front: bool) -> bool {
+        self.line.join(session, in_front, || self.is_full())
+    }
+
+    /// Lets sessions go on that wait in line, as many as there is room for.
+    pub(super) fn wake_next(&self) {
+        self.line.wake(|| self.max_waiting.saturating_sub(self.waiting.load(Ordering::SeqCst)));
+    }
+
+    /// A session has no use for its turn.
+    pub(super) fn hand_on(&self, session: &Session) {
+        self.line.leave(session);
+        self.wake_next();
     }
 
     /// The limit on handlers of the whole server.
@@ -82,16 +91,7 @@ impl ServerCore {
         if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_draining() {
             self.changed.notify_waiters();
         }
-        if self.holds.load(Ordering::SeqCst) {
-            let held = {
-                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                self.holds.store(false, Ordering::SeqCst);
-                std::mem::take(&mut *held)
-            };
-            for session in held.iter().filter_map(Weak::upgrade) {
-                session.link.kick();
-            }
-        }
+        self.wake_next();
     }
 
     /// The number of the next message of the server's own; they count from 1, as Go's do.

@@ -23,9 +23,10 @@ use rpcx_protocol::metadata::Metadata;
 
 use super::context::{Context, Inner};
 use super::handler::{BoxRunning, Handler};
+use super::held::Held;
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
-use super::table::{Entry, Found, Table};
+use super::table::{Entry, Found, RealName, Table};
 use super::{pipeline, task};
 use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
@@ -36,7 +37,7 @@ use crate::stats::MethodRecorder;
 /// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
 const FLUSH_AFTER: Duration = Duration::from_micros(100);
 /// Ready answers of one batch leave at this size.
-const FLUSH_SIZE: usize = 256 * 1024;
+pub(super) const FLUSH_SIZE: usize = 256 * 1024;
 /// Calls between two looks at the clock.
 const CALLS_PER_LOOK: u32 = 8;
 
@@ -45,6 +46,8 @@ struct Cached {
     table: Arc<Table>,
     entry: Arc<Entry>,
     handler: Arc<dyn Handler>,
+    /// Its name, if it was asked for by an alias.
+    renamed: Option<Arc<RealName>>,
 }
 
 /// How long handlers take in place, with few looks at the clock.
@@ -69,14 +72,20 @@ struct Answered {
 }
 
 pub(super) struct ServerRole {
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
     answered: Option<Answered>,
     cached: Option<Cached>,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
     /// The client takes its answers too slowly: no more of its requests are looked at.
-    congested: bool,
+    pub(super) congested: bool,
+    /// Requests that wait for the end of a handler.
+    pub(super) held: Option<Box<Held>>,
+    /// Waits, or has waited until now, for its turn among the sessions of the server.
+    pub(super) in_line: bool,
+    /// When to give a sign of life, in milliseconds of the link's clock, because nothing is read.
+    pub(super) sign_due: Option<u64>,
 }
 
 impl ServerRole {
@@ -89,29 +98,40 @@ impl ServerRole {
             spare: None,
             pace: Pace { came: now, looked: now, batch: now, calls: 0, unseen: 0, precise: 0 },
             congested: false,
+            held: None,
+            in_line: false,
+            sign_due: None,
         }
     }
 
     fn drain_decoder(&mut self, decoder: &mut Decoder, ready: &mut Vec<u8>, now: Instant) -> Result<Flow> {
+        let mut began = false;
         loop {
             if !self.session.link.is_open() {
                 // Nothing could be answered any more.
                 return Ok(Flow::Stop);
             }
             let at_limit = self.session.is_full();
-            if !self.session.options.reject_overload && (at_limit || self.session.server.is_full()) {
-                self.session.stopped.store(true, Ordering::Release);
+            if !self.session.options.reject_overload
+                && (at_limit || self.session.server.is_full() || self.waits_in_line())
+            {
+                self.session.stopped.store(true, Ordering::SeqCst);
                 // A handler that ended just before the store saw no reason to wake us.
-                if self.session.is_full() || self.session.server.hold(&self.session) {
-                    return Ok(Flow::Stop);
+                if self.session.is_full() || self.wait_in_line(began) {
+                    return self.hold_back(decoder, ready, now);
                 }
-                self.session.stopped.store(false, Ordering::Release);
+                self.session.stopped.store(false, Ordering::SeqCst);
                 continue;
             }
-            match decoder.next().map_err(|error| decode_error(error, &self.session.link))? {
-                None => return Ok(Flow::Read),
-                Some(Decoded::Refused(refused)) => self.refuse(&refused, ready),
-                Some(Decoded::Frame(frame)) => self.on_frame(frame, at_limit, ready, now)?,
+            began = true;
+            if self.held.is_some() {
+                self.begin_held(ready, now)?;
+            } else {
+                match decoder.next().map_err(|error| decode_error(error, &self.session.link))? {
+                    None => return Ok(Flow::Read),
+                    Some(Decoded::Refused(refused)) => self.refuse(&refused, ready),
+                    Some(Decoded::Frame(frame)) => self.on_frame(frame, at_limit, ready, now)?,
+                }
             }
             if ready.len() >= FLUSH_SIZE {
                 self.hand_over(ready)?;
@@ -123,29 +143,29 @@ impl ServerRole {
     }
 
     /// Sends the answers that are ready. Few small requests may have large answers, so a batch ends when too much waits.
-    fn hand_over(&mut self, ready: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn hand_over(&mut self, ready: &mut Vec<u8>) -> Result<()> {
         self.session.link.send_batch(ready)?;
         self.congested = self.session.link.is_congested();
         Ok(())
     }
 
-    fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
+    pub(super) fn refuse(&self, refused: &Refused, ready: &mut Vec<u8>) {
         let error = refused_error(refused, "request");
         let codes = self.session.peer_wants_codes();
         put_error(ready, &refused.header, &refused.service, &refused.method, Metadata::empty(), &error, codes);
     }
 
-    fn on_frame(&mut self, frame: Frame, at_limit: bool, ready: &mut Vec<u8>, now: Instant) -> Result<()> {
+    pub(super) fn on_frame(&mut self, frame: Frame, at_limit: bool, ready: &mut Vec<u8>, now: Instant) -> Result<()> {
         let header = *frame.header();
         if header.is_heartbeat() {
             return self.on_heartbeat(&frame, ready);
         }
         self.session.used(self.session.link.millis(now));
-        if header.is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes() {
+        if is_internal(&frame) {
             if frame.method() == keys::CANCEL_METHOD.as_bytes()
                 && let Ok(seq) = <[u8; 8]>::try_from(frame.payload())
             {
-                self.session.waiting_calls(|calls| calls.cancel(u64::from_be_bytes(seq)));
+                self.cancel(u64::from_be_bytes(seq), ready);
             }
             return Ok(());
         }
@@ -162,6 +182,17 @@ impl ServerRole {
             self.answer_error(&frame, &error, ready);
             return Ok(());
         }
+        let mut hold = Duration::ZERO;
+        if let Some(limit) = &self.session.server.limit {
+            // The clock of the batch may be behind a long one: a token more or less is soon made up for.
+            match limit.admit(self.session.bucket.as_deref(), now, deadline) {
+                Ok(wait) => hold = wait,
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    return Ok(());
+                }
+            }
+        }
         let payload = match self.decompress(&frame) {
             Ok(payload) => payload,
             Err(error) => {
@@ -170,15 +201,33 @@ impl ServerRole {
             }
         };
         let Some(found) = self.find(&frame, ready) else { return Ok(()) };
+        if let Some(limit) = &self.session.server.limit {
+            match limit.admit_to(&found.entry.service, now, deadline) {
+                Ok(wait) => hold = hold.max(wait),
+                Err(error) => {
+                    self.answer_error(&frame, &error, ready);
+                    return Ok(());
+                }
+            }
+        }
         let result = if found.handler.supports(header.serialize()) {
-            let context = self.context(frame, payload, deadline);
-            self.run(&found, context, ready)
+            let mut context = self.context(frame, payload, deadline);
+            if found.renamed.is_some()
+                && let Some(inner) = Arc::get_mut(&mut context.inner)
+            {
+                inner.renamed = found.renamed.clone();
+            }
+            let hold = (hold > Duration::ZERO).then(|| now + hold);
+            self.run(&found, context, hold, ready)
         } else {
             let text = error_text::codec_not_found(header.serialize());
             self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
             Ok(())
         };
-        self.cached = Some(found);
+        // By its own name the method may be something else: an alias in its turn.
+        if found.renamed.is_none() {
+            self.cached = Some(found);
+        }
         result
     }
 
@@ -220,7 +269,7 @@ impl ServerRole {
         Ok(())
     }
 
-    fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
+    pub(super) fn answer_error(&self, frame: &Frame, error: &Error, ready: &mut Vec<u8>) {
         self.session.server.recorder.refused(error.reason());
         let codes = self.session.peer_wants_codes();
         put_error(ready, frame.header(), frame.service(), frame.method(), Metadata::empty(), error, codes);
@@ -259,10 +308,11 @@ impl ServerRole {
         }) {
             return Some(cached);
         }
-        let error = match table.find(service, method) {
+        let (found, renamed) = table.find(service, method);
+        let error = match found {
             Found::Entry(entry) => {
                 let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
-                return Some(Cached { table: table.clone(), entry: entry.clone(), handler });
+                return Some(Cached { table: table.clone(), entry: entry.clone(), handler, renamed });
             }
             Found::NoMethod => {
                 Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))
@@ -290,6 +340,7 @@ impl ServerRole {
                 frame,
                 payload,
                 metadata: None,
+                renamed: None,
                 session: self.session.clone(),
                 deadline,
                 response: Mutex::new(Metadata::new()),
@@ -304,6 +355,7 @@ impl ServerRole {
         inner.frame = Frame::default();
         inner.payload = Bytes::new();
         inner.metadata = None;
+        inner.renamed = None;
         inner.token = OnceLock::new();
         if let Ok(response) = inner.response.get_mut()
             && !response.is_empty()
@@ -313,14 +365,14 @@ impl ServerRole {
         self.spare = Some(call);
     }
 
-    fn run(&mut self, found: &Cached, context: Context, ready: &mut Vec<u8>) -> Result<()> {
+    fn run(&mut self, found: &Cached, context: Context, hold: Option<Instant>, ready: &mut Vec<u8>) -> Result<()> {
         let Cached { entry, handler, .. } = found;
         let call = context.inner.clone();
         let start = ready.len();
         let server = &self.session.server;
         let began = catch_unwind(AssertUnwindSafe(|| {
             if server.has_pipeline() {
-                pipeline::call(self.session.server.clone(), entry.clone(), context)
+                pipeline::call(self.session.server.clone(), entry.clone(), context, hold)
             } else {
                 handler.call(context)
             }
@@ -339,7 +391,9 @@ impl ServerRole {
         }
         let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
         let mut noop = TaskContext::from_waker(Waker::noop());
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            call.poll_within(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer))
+        }));
         let done = match polled {
             Ok(Poll::Ready(())) => true,
             Ok(Poll::Pending) => false,
@@ -434,8 +488,13 @@ impl ServerRole {
     }
 }
 
+/// A word of the connection itself.
+pub(super) fn is_internal(frame: &Frame) -> bool {
+    frame.header().is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes()
+}
+
 /// The caller's remaining time, if it sent one; text that is no integer is ignored, as in Go.
-fn remaining_millis(frame: &Frame) -> Option<i64> {
+pub(super) fn remaining_millis(frame: &Frame) -> Option<i64> {
     if !frame.has_metadata() {
         return None;
     }
@@ -455,6 +514,7 @@ impl Role for ServerRole {
         self.session.stopped.store(false, Ordering::Release);
         self.congested = self.congested && link.is_congested();
         if self.congested {
+            self.hand_on();
             // A flush brings us back.
             return Ok(Flow::Stop);
         }
@@ -466,12 +526,19 @@ impl Role for ServerRole {
         if self.answered.as_ref().is_some_and(|run| run.calls > 0) {
             self.count_run(Instant::now());
         }
+        if self.in_line && !self.waits_in_line() {
+            self.hand_on();
+        }
+        if !matches!(flow, Ok(Flow::Stop)) {
+            self.sign_due = None;
+        }
         sent?;
         flow
     }
 
     fn on_time(&mut self, _link: &Arc<Link>, now: u64) -> Result<()> {
         self.session.waiting_calls(|calls| calls.expire(now));
+        self.keep_alive(now)?;
         if self.idle_due().is_some_and(|due| due <= now) {
             return Err(Error::new(Reason::ClosedIdle, "nothing was asked on the connection for idle_timeout"));
         }
@@ -481,8 +548,8 @@ impl Role for ServerRole {
     fn next_due(&mut self, _link: &Arc<Link>, now: u64) -> Option<u64> {
         self.session.flushed();
         self.session.make_room();
-        let idle = self.idle_due();
-        self.session.next_due(now, idle)
+        let own = self.idle_due().into_iter().chain(self.sign_due).min();
+        self.session.next_due(now, own)
     }
 
     fn read_timeout(&self) -> Option<Duration> {
@@ -496,6 +563,8 @@ impl Role for ServerRole {
     fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
         self.session.waiting_calls(|calls| calls.cancel_all());
         self.session.make_room();
+        self.held = None;
+        self.hand_on();
         self.session.server.left(link.id, error);
     }
 }
@@ -503,6 +572,7 @@ impl Role for ServerRole {
 impl ServerRole {
     fn idle_due(&self) -> Option<u64> {
         let limit = self.session.options.idle_timeout?;
-        (self.session.waiting() == 0).then(|| self.session.last_used() + limit.as_millis() as u64)
+        (self.session.waiting() == 0 && self.held.is_none())
+            .then(|| self.session.last_used() + limit.as_millis() as u64)
     }
 }

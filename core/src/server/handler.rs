@@ -244,7 +244,8 @@ where
             Ok(args) => {
                 let function = self.function.clone();
                 let workers = context.inner.session.workers();
-                let future = workers.run(move || function(context, args));
+                let call = context.inner.clone();
+                let future = workers.run(move || call.poll_within(|| function(context, args)));
                 Box::pin(Typed { future, marker: PhantomData::<fn() -> (C, R)> })
             }
             Err(error) => Box::pin(Failed(error)),

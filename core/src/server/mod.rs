@@ -4,12 +4,17 @@
 //! server does not use costs it nothing: without authenticator and interceptors a request goes from the table straight to
 //! its handler.
 
+mod accept;
+mod announce;
+mod backpressure;
 mod builder;
 mod context;
 mod core;
 mod dispatch;
 mod handler;
+mod held;
 mod in_progress;
+mod line;
 mod pipeline;
 mod protocol;
 mod push;
@@ -26,5 +31,5 @@ pub use handler::{Local, Shared};
 pub use pipeline::Authenticator;
 pub use protocol::{Protocol, Wants};
 pub use push::ConnectionHandle;
-pub use running::Server;
+pub use running::{Server, Shutdown};
 pub use table::{Method, Service};

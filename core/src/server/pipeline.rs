@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
@@ -40,9 +41,16 @@ pub trait Authenticator: Send + Sync + 'static {
     fn authenticate<'a>(&'a self, context: &'a Context, token: &'a str) -> BoxFuture<'a, Result<()>>;
 }
 
-/// Begins a call that passes authenticator and interceptors first.
-pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context) -> BoxRunning {
+/// Begins a call that passes authenticator and interceptors first; before them it waits until `hold` for the rate limit.
+pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context, hold: Option<Instant>) -> BoxRunning {
     let future = async move {
+        if let Some(until) = hold {
+            // A caller that gives up meanwhile ends the wait: its handler is not to begin.
+            tokio::select! {
+                () = context.cancelled() => return Outcome::Answered(Err(gone())),
+                () = tokio::time::sleep_until(until.into()) => {}
+            }
+        }
         if let Some(authenticator) = &server.authenticator {
             let token = context.auth().unwrap_or_default();
             let refused = match within(server.auth_timeout, authenticator.authenticate(&context, token)).await {
@@ -73,6 +81,12 @@ pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context)
         Outcome::Answered(result)
     };
     Box::pin(Piped { future, passed: None })
+}
+
+/// The answer to a call that was cancelled before its handler began.
+#[cold]
+fn gone() -> Error {
+    Error::new(Reason::CancelledServer, "the call was cancelled while it waited for the rate limit")
 }
 
 enum Outcome {
@@ -140,6 +154,7 @@ impl Endpoint for Handle<'_> {
                 frame: outer.frame.clone(),
                 payload: call.payload.clone(),
                 metadata: Some(call.metadata.clone()),
+                renamed: outer.renamed.clone(),
                 session: outer.session.clone(),
                 deadline: call.deadline,
                 response: Default::default(),
@@ -151,7 +166,7 @@ impl Endpoint for Handle<'_> {
             let mut slot = None;
             poll_fn(|cx| {
                 let mut writer = ReplyWriter { to: ReplyTo::Chain(&mut slot), answer: Answer::Ok };
-                running.as_mut().poll_reply(cx, &inner, &mut writer)
+                inner.poll_within(|| running.as_mut().poll_reply(cx, &inner, &mut writer))
             })
             .await;
             let payload = slot.unwrap_or_else(|| Err(Error::new(Reason::InternalBug, "the handler left no answer")))?;

@@ -26,6 +26,9 @@ pub enum Wants {
 ///
 /// TLS comes first: a protocol sees what is inside. The bytes that were looked at are replayed to
 /// [`serve`](Protocol::serve).
+///
+/// The server's rules for connections (access lists, rate, number) and its tee hold for every protocol. Those for requests
+/// (rate limit, authenticator, interceptors) hold for rpcx requests: a protocol that answers by itself asks by itself.
 pub trait Protocol: Send + Sync + 'static {
     /// Looks at the first bytes, at least one.
     fn wants(&self, first_bytes: &[u8]) -> Wants;

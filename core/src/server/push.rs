@@ -46,8 +46,30 @@ impl ConnectionHandle {
     pub fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
         match self.session.upgrade() {
             Some(session) => session.push(service, method, metadata, payload),
-            None => Err(Error::new(Reason::ClosedRemote, format!("the connection to {} has ended", self.remote))),
+            None => Err(self.ended()),
         }
+    }
+
+    /// As [`push`](Self::push), but waits for room instead of failing when too many wait. It waits as long as the connection
+    /// lives; drop the future, or put it into `tokio::time::timeout`, to wait no longer. Dropping it sends nothing.
+    ///
+    /// # Errors
+    /// `closed` when the connection has ended, `unsupported` when the client takes none, `limit` for a message above one.
+    pub async fn push_when_ready(
+        &self,
+        service: &str,
+        method: &str,
+        metadata: &Metadata,
+        payload: &[u8],
+    ) -> Result<()> {
+        match self.session.upgrade() {
+            Some(session) => session.push_when_ready(service, method, metadata, payload).await,
+            None => Err(self.ended()),
+        }
+    }
+
+    fn ended(&self) -> Error {
+        Error::new(Reason::ClosedRemote, format!("the connection to {} has ended", self.remote))
     }
 
     /// Ends the connection without a word.

@@ -10,6 +10,7 @@ use rpcx_protocol::metadata::Metadata;
 
 use super::context::Inner;
 use crate::codec::{CodecError, Encode};
+use crate::connection::check_metadata;
 use crate::error::{Error, ErrorKind, Reason};
 
 /// What a handler answered, besides the bytes of a success.
@@ -82,6 +83,10 @@ impl ReplyWriter<'_> {
         };
         let metadata = call.response.lock().unwrap_or_else(PoisonError::into_inner);
         let options = &call.session.options;
+        if let Err(error) = check_metadata(&options.limits, &metadata, "answer") {
+            drop(metadata);
+            return self.failure(call, &error);
+        }
         let head = Head {
             header: Header::response_to(call.frame.header()),
             service: call.frame.service(),
@@ -132,9 +137,11 @@ impl ReplyWriter<'_> {
             ReplyTo::Chain(slot) => **slot = Some(Err(error.clone())),
             ReplyTo::Frame(out) => {
                 let metadata = call.response.lock().unwrap_or_else(PoisonError::into_inner);
+                let fits = check_metadata(&call.session.options.limits, &metadata, "answer").is_ok();
+                let metadata = if fits { &*metadata } else { Metadata::empty() };
                 let codes = call.session.peer_wants_codes();
                 let header = call.frame.header();
-                put_error(out, header, call.frame.service(), call.frame.method(), &metadata, error, codes);
+                put_error(out, header, call.frame.service(), call.frame.method(), metadata, error, codes);
             }
         }
     }

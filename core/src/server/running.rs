@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept::Gate;
+use super::announce::{Announcer, OwnedRegistry, ServiceMetadata};
 use super::builder::ServerBuilder;
 use super::core::ServerCore;
 use super::dispatch::ServerRole;
@@ -17,10 +19,12 @@ use super::table::{Method, Service};
 use crate::config::ServerOptions;
 use crate::connection::LinkOptions;
 use crate::connection::link::QueueLimits;
-use crate::error::{Error, Reason, Result};
+use crate::discovery::NodeMetadata;
+use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::future::within;
+use crate::interceptor::{AccessList, Tee, parent};
 use crate::shard::{Shard, ShardSet};
-use crate::stats::ServerStats;
+use crate::stats::{QueueTotals, ServerStats};
 use crate::transport::{Address, Incoming, Listener};
 
 /// How long an accept loop waits after the system had no descriptor for one more connection.
@@ -29,6 +33,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// What accept loops and the handle share.
 struct Shared {
     core: Arc<ServerCore>,
+    gate: Gate,
+    tee: Option<Tee>,
     protocols: Vec<Arc<dyn Protocol>>,
     options: ServerOptions,
     /// No new connections.
@@ -36,6 +42,42 @@ struct Shared {
     /// Everything ends, foreign protocols too.
     closed: CancellationToken,
     tasks: TaskTracker,
+    /// Where there are registries.
+    announcer: Option<Announcer>,
+}
+
+/// How a server shuts down; a [`Duration`] is a deadline and nothing else.
+///
+/// ```
+/// use rpcx::server::Shutdown;
+/// use std::time::Duration;
+///
+/// let shutdown = Shutdown::within(Duration::from_secs(10)).keep_registered();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    deadline: Duration,
+    keep_registered: bool,
+}
+
+impl Shutdown {
+    /// Whatever still runs after `deadline` is cut off.
+    pub fn within(deadline: Duration) -> Self {
+        Self { deadline, keep_registered: false }
+    }
+
+    /// Leaves the services in the registries: another process has taken over the listeners, and announces them itself.
+    #[must_use]
+    pub fn keep_registered(mut self) -> Self {
+        self.keep_registered = true;
+        self
+    }
+}
+
+impl From<Duration> for Shutdown {
+    fn from(deadline: Duration) -> Self {
+        Self::within(deadline)
+    }
 }
 
 /// A running server. Dropping the handle leaves it running; [`shutdown`](Server::shutdown) and [`close`](Server::close) end it.
@@ -49,33 +91,89 @@ pub struct Server {
     shards: Mutex<Option<ShardSet>>,
 }
 
+/// What a server is started with.
+pub(super) struct Parts {
+    pub(super) core: Arc<ServerCore>,
+    pub(super) listeners: Vec<Box<dyn Listener>>,
+    pub(super) protocols: Vec<Arc<dyn Protocol>>,
+    pub(super) tee: Option<Tee>,
+    pub(super) options: ServerOptions,
+    pub(super) shards: Vec<Shard>,
+    /// The threads of `shards`, if they are the server's own.
+    pub(super) set: Option<ShardSet>,
+    /// Where to announce which addresses, with what metadata.
+    pub(super) announcing: Option<(Vec<OwnedRegistry>, Vec<Arc<str>>, ServiceMetadata)>,
+}
+
 impl Server {
     /// Begins a new server.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    pub(super) fn start(
-        core: Arc<ServerCore>,
-        listeners: Vec<Box<dyn Listener>>,
-        protocols: Vec<Arc<dyn Protocol>>,
-        options: ServerOptions,
-        shards: Vec<Shard>,
-        set: Option<ShardSet>,
-    ) -> Server {
+    pub(super) fn start(parts: Parts) -> Server {
+        let Parts { core, listeners, protocols, tee, options, shards, set, announcing } = parts;
+        parent::server_made();
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
+        let tasks = TaskTracker::new();
+        let announcer = announcing.map(|(registries, addresses, metadata)| {
+            Announcer::start(registries, addresses, metadata, &shards[0], &tasks)
+        });
         let shared = Arc::new(Shared {
             core,
+            gate: Gate::new(&options),
+            tee,
             protocols,
             options,
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks,
+            announcer,
         });
         for listener in listeners {
             shards[0].spawn(shared.tasks.track_future(accept(shared.clone(), listener, shards.clone())));
         }
         Server { shared, addresses, shards: Mutex::new(set) }
+    }
+
+    /// Announces the services for the first time.
+    pub(super) async fn announce(&self) -> Result<()> {
+        self.announce_services();
+        match self.announced(self.shared.options.registry_timeout).await {
+            Err(error) if error.kind() == ErrorKind::Config => Err(error),
+            Err(error) => {
+                tracing::warn!(target: "rpcx::server", %error, "the server runs, but a registry does not list it yet");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Tells the registries what there is now.
+    fn announce_services(&self) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.set_services(|| self.services());
+        }
+    }
+
+    /// Waits until every registry has taken all that this server offers now, at most for `limit`. At once when there is no
+    /// registry.
+    ///
+    /// # Errors
+    /// The last error of a registry that has not.
+    pub async fn announced(&self, limit: Duration) -> Result<()> {
+        match &self.shared.announcer {
+            Some(announcer) => announcer.settled(Instant::now() + limit).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Changes what a service says about itself in the registries, such as `weight=7&state=inactive`. Returns at once;
+    /// [`announced`](Self::announced) waits.
+    pub fn set_metadata(&self, service: &str, metadata: &str) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.set_metadata(service, NodeMetadata::new(metadata), || self.services());
+        }
     }
 
     /// Where it listens, in the order of the `bind` calls, with real ports.
@@ -86,7 +184,11 @@ impl Server {
     /// What it has counted so far.
     pub fn stats(&self) -> ServerStats {
         let core = &self.shared.core;
-        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed))
+        let mut queue = QueueTotals::default();
+        for session in core.sessions() {
+            queue += session.link.queue();
+        }
+        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed), queue)
     }
 
     /// The clients that are connected now.
@@ -94,7 +196,7 @@ impl Server {
         self.shared.core.sessions().iter().map(ConnectionHandle::new).collect()
     }
 
-    /// Adds a service while the server runs, or replaces the one of that name.
+    /// Adds a service while the server runs, or replaces the one of that name. Registries are told in the background.
     pub fn add_service<S: Service>(&self, name: &str, service: S) {
         let methods: Vec<Method> = service.methods();
         let core = &self.shared.core;
@@ -108,14 +210,22 @@ impl Server {
             }
         }
         core.table.store(Arc::new(next));
+        self.announce_services();
     }
 
-    /// Takes a service out; calls in progress go on. False when there is none of that name.
+    /// Takes a service out, of the registries too; calls in progress go on. False when there is none of that name.
     pub fn remove_service(&self, name: &str) -> bool {
         let mut next = (**self.shared.core.table.load()).clone();
         let removed = next.remove(name);
         self.shared.core.table.store(Arc::new(next));
+        self.announce_services();
         removed
+    }
+
+    /// Changes who may connect, from the next connection on: instead of the options `access.allow` and `access.deny`.
+    /// Connections that are open stay.
+    pub fn set_access(&self, list: AccessList) {
+        self.shared.gate.set_access(list);
     }
 
     /// The services that can be called.
@@ -129,16 +239,24 @@ impl Server {
         self.shared.tasks.wait().await;
     }
 
-    /// Ends the server without losing an accepted request: closes the listeners, tells clients to go elsewhere, finishes the
-    /// calls in progress, then closes the connections. Whatever still runs after `deadline` is cut off.
+    /// Ends the server without losing an accepted request: leaves the registries, closes the listeners, tells clients to go
+    /// elsewhere, finishes the calls in progress, then closes the connections. Whatever still runs after the deadline is cut
+    /// off; [`Shutdown`] has what else can be said. A registry that cannot be reached holds it up for `registry_timeout`.
     ///
     /// Clients that cannot be told keep being served until they leave, or until `shutdown_linger` after the last call.
     ///
     /// # Errors
     /// `timeout` when calls had to be cut off.
-    pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
-        let until = Instant::now() + deadline;
+    pub async fn shutdown(&self, how: impl Into<Shutdown>) -> Result<()> {
+        let how: Shutdown = how.into();
+        let until = Instant::now() + how.deadline;
         let core = &self.shared.core;
+        if let Some(announcer) = &self.shared.announcer {
+            let limit = self.shared.options.registry_timeout.min(how.deadline);
+            announcer.end((!how.keep_registered).then_some(limit));
+            // Whoever still finds the server is served until the listeners close. An error was logged where it came.
+            let _ = announcer.settled(Instant::now() + limit).await;
+        }
         core.draining.store(true, Ordering::Release);
         self.shared.closing.cancel();
         for session in core.sessions() {
@@ -189,8 +307,12 @@ impl Server {
         }
     }
 
-    /// Ends the server at once; calls in progress are cancelled and get no answer. Idempotent, never blocks.
+    /// Ends the server at once; calls in progress are cancelled and get no answer. Idempotent, never blocks. Registries are
+    /// told in the background, as far as the runtime goes on; sessions that are not ended run out by themselves.
     pub fn close(&self) {
+        if let Some(announcer) = &self.shared.announcer {
+            announcer.end(Some(self.shared.options.registry_timeout));
+        }
         self.shared.closing.cancel();
         self.shared.core.draining.store(true, Ordering::Release);
         for session in self.shared.core.sessions() {
@@ -243,14 +365,12 @@ async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Ve
                 continue;
             }
         };
-        if !shared.core.enter() {
-            shared.core.recorder.failed();
-            tracing::warn!(
-                target: "rpcx::server",
-                limit = shared.options.max_connections,
-                peer = incoming.remote(),
-                "limit.max_connections: a connection was refused"
-            );
+        let admitted = tokio::select! {
+            biased;
+            () = shared.closing.cancelled() => return,
+            admitted = shared.gate.admit(&shared.core, incoming.remote()) => admitted,
+        };
+        if !admitted {
             continue;
         }
         let shard = shards[next % shards.len()].clone();
@@ -267,9 +387,12 @@ async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
     let opened = tokio::select! {
         () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
         opened = async {
-            let io = within(limit, incoming.open()).await.map_err(|limit| {
+            let mut io = within(limit, incoming.open()).await.map_err(|limit| {
                 Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({limit:?})"))
             })??;
+            if let Some(tee) = &shared.tee {
+                io.reader = tee.reader(io.reader, &io.info.remote);
+            }
             choose(io, &shared.protocols, limit).await
         } => opened,
     };

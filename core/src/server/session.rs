@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::core::ServerCore;
 use super::in_progress::InProgress;
 use super::worker::Workers;
-use crate::connection::buffers;
 use crate::connection::link::{Flush, Link};
+use crate::connection::{buffers, check_metadata};
 use crate::error::{Error, Reason, Result};
+use crate::interceptor::TokenBucket;
 
 /// What every session of a server goes by.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ struct Waiting {
     calls: Option<Box<InProgress>>,
 }
 
-/// Counts a handler that waits for room, also when it is dropped meanwhile.
+/// Counts who waits for room, also when it is dropped meanwhile.
 struct Unbegun<'a>(&'a AtomicUsize);
 
 impl<'a> Unbegun<'a> {
@@ -72,20 +73,26 @@ pub(crate) struct Session {
     features: OnceLock<Features>,
     in_progress: Mutex<Waiting>,
     waiting: AtomicUsize,
-    /// The driver reads nothing until a handler has ended.
+    /// No handler begins until another one has ended.
     pub(super) stopped: AtomicBool,
+    /// It waits for its turn among all sessions of the server; changed under the line's lock.
+    pub(super) in_line: AtomicBool,
     queued_pushes: AtomicUsize,
     /// When a request came, or an answer or a push went, in milliseconds of the link's clock.
     used: AtomicU64,
-    /// Handlers that have not begun, because the client takes its answers too slowly.
+    /// Handlers that have not begun and pushes that wait, because the client takes too slowly what is sent to it.
     unbegun: AtomicUsize,
     room: Notify,
     refused: OnceLock<Error>,
+    /// The client's share of the request rate.
+    pub(super) bucket: Option<Arc<TokenBucket>>,
 }
 
 impl Session {
     pub(super) fn new(link: Arc<Link>, server: Arc<ServerCore>) -> Session {
+        let bucket = server.limit.as_ref().and_then(|limit| limit.peer(&link.info.remote, Instant::now()));
         Session {
+            bucket,
             link,
             options: server.session_options.clone(),
             server,
@@ -93,6 +100,7 @@ impl Session {
             in_progress: Mutex::new(Waiting { armed: u64::MAX, calls: None }),
             waiting: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
+            in_line: AtomicBool::new(false),
             queued_pushes: AtomicUsize::new(0),
             used: AtomicU64::new(0),
             unbegun: AtomicUsize::new(0),
@@ -112,11 +120,11 @@ impl Session {
         }
     }
 
-    /// When the driver has to look again: at a handler's deadline, or at `idle`. Its alarm will be set for that.
-    pub(super) fn next_due(&self, now: u64, idle: Option<u64>) -> Option<u64> {
+    /// When the driver has to look again: at a handler's deadline, or at `own`. Its alarm will be set for that.
+    pub(super) fn next_due(&self, now: u64, own: Option<u64>) -> Option<u64> {
         let mut waiting = self.in_progress();
         let deadline = waiting.calls.as_ref().and_then(|calls| calls.next_due(now));
-        let due = [deadline, idle].into_iter().flatten().min();
+        let due = [deadline, own].into_iter().flatten().min();
         waiting.armed = due.unwrap_or(u64::MAX);
         due
     }
@@ -142,7 +150,7 @@ impl Session {
 
     /// Handlers that wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// As many handlers wait as may.
@@ -176,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Lets handlers begin that wait for room, if there is some.
+    /// Lets handlers begin and pushes leave that wait for room, if there is some.
     pub(super) fn make_room(&self) {
         if self.unbegun.load(Ordering::SeqCst) > 0 && (!self.link.is_congested() || !self.link.is_open()) {
             self.room.notify_waiters();
@@ -218,16 +226,52 @@ impl Session {
         if idles {
             self.used(self.link.millis(Instant::now()));
         }
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.server.one_less();
-        // The driver goes on reading, or begins to count the idle time.
-        if idles || self.stopped.load(Ordering::Acquire) {
+        // The driver begins the next handler, or to count the idle time.
+        if idles || self.stopped.load(Ordering::SeqCst) {
             self.link.kick();
         }
     }
 
-    /// Sends a message of the server's own.
+    /// Sends a message of the server's own, now or not at all.
     pub(crate) fn push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
+        self.may_push(metadata)?;
+        if !self.has_room_for_push() {
+            self.server.recorder.push_dropped();
+            return Err(Error::new(
+                Reason::LimitMaxPushes,
+                format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
+            ));
+        }
+        self.send_push(service, method, metadata, payload)
+    }
+
+    /// Sends a message of the server's own once there is room for it.
+    pub(crate) async fn push_when_ready(
+        &self,
+        service: &str,
+        method: &str,
+        metadata: &Metadata,
+        payload: &[u8],
+    ) -> Result<()> {
+        self.may_push(metadata)?;
+        if !self.has_room_for_push() {
+            let _counted = Unbegun::new(&self.unbegun);
+            loop {
+                let mut room = std::pin::pin!(self.room.notified());
+                room.as_mut().enable();
+                if self.has_room_for_push() || !self.link.is_open() {
+                    break;
+                }
+                room.await;
+            }
+        }
+        self.send_push(service, method, metadata, payload)
+    }
+
+    /// Refuses what will not be sent however long it waits.
+    fn may_push(&self, metadata: &Metadata) -> Result<()> {
         let allowed = match self.features() {
             Some(features) => features.contains(Features::PUSH),
             None => self.options.push_to_unknown,
@@ -238,16 +282,20 @@ impl Session {
                 format!("the client at {} takes no pushes", self.link.info.remote),
             ));
         }
+        check_metadata(&self.options.limits, metadata, "push")
+    }
+
+    fn has_room_for_push(&self) -> bool {
         if self.link.is_congested() || self.queued_pushes.load(Ordering::Relaxed) >= self.options.max_pushes {
             if self.link.queued_bytes() > 0 {
-                self.server.recorder.push_dropped();
-                return Err(Error::new(
-                    Reason::LimitMaxPushes,
-                    format!("{} pushes wait for {} already", self.options.max_pushes, self.link.info.remote),
-                ));
+                return false;
             }
             self.queued_pushes.store(0, Ordering::Relaxed);
         }
+        true
+    }
+
+    fn send_push(&self, service: &str, method: &str, metadata: &Metadata, payload: &[u8]) -> Result<()> {
         let header = Header::request(SerializeType::RAW, self.server.next_push()).with_oneway(true);
         let head = Head { header, service: service.as_bytes(), method: method.as_bytes(), metadata, extra: &[] };
         let mut frame = buffers::take_scratch();

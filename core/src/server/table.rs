@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::context::Context;
 use super::handler::{Blocking, Function, Handler, RawFunction, ServiceMethod, Shared};
 use crate::codec::{Decode, Encode};
+use crate::config::Alias;
 use crate::error::Result;
 use crate::stats::MethodRecorder;
 
@@ -27,9 +28,14 @@ use crate::stats::MethodRecorder;
 pub struct Method {
     name: String,
     pub(super) handler: Arc<dyn Handler>,
+    to_completion: bool,
 }
 
 impl Method {
+    fn made(name: impl Into<String>, handler: impl Handler + 'static) -> Method {
+        Method { name: name.into(), handler: Arc::new(handler), to_completion: false }
+    }
+
     /// A function whose arguments and reply are encoded by `C`, in whichever of its formats a request comes.
     pub fn new<C, A, R, F, Fut>(name: impl Into<String>, function: F) -> Method
     where
@@ -39,7 +45,7 @@ impl Method {
         F: Fn(Context, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(Function::<C, A, R, F>::new(function)) }
+        Method::made(name, Function::<C, A, R, F>::new(function))
     }
 
     /// A method of a shared service object, as `#[rpcx::service]` makes them.
@@ -52,7 +58,7 @@ impl Method {
         F: Fn(Shared<T>, Context, A) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(ServiceMethod::<T, C, A, R, F>::new(service, function)) }
+        Method::made(name, ServiceMethod::<T, C, A, R, F>::new(service, function))
     }
 
     /// A function that gets and gives payloads as they are, in every serialize type.
@@ -61,7 +67,7 @@ impl Method {
         F: Fn(Context, Bytes) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Bytes>> + Send + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(RawFunction { function }) }
+        Method::made(name, RawFunction { function })
     }
 
     /// A plain function that may block; it runs on the server's bounded pool of worker threads.
@@ -72,7 +78,26 @@ impl Method {
         R: Send + 'static,
         F: Fn(Context, A) -> Result<R> + Send + Sync + 'static,
     {
-        Method { name: name.into(), handler: Arc::new(Blocking::<C, A, R, F>::new(function)) }
+        Method::made(name, Blocking::<C, A, R, F>::new(function))
+    }
+
+    /// Lets a call that has begun run to its end: neither its caller's cancellation, nor its deadline, nor the end of its
+    /// connection stops it. For oneway requests say, whose callers do not stay, and for work that must not be left half
+    /// done.
+    ///
+    /// [`Context::cancelled`] and [`Context::token`] never tell such a handler to stop; [`Context::deadline`] still says
+    /// what its caller asked for. It counts against `max_in_flight`, and a server that shuts down waits for it.
+    ///
+    /// ```
+    /// use rpcx::server::{Context, Method, Server};
+    ///
+    /// let store = Method::raw("Store", |_ctx: Context, record| async move { Ok(record) }).to_completion();
+    /// let server = Server::builder().method("Log", store);
+    /// ```
+    #[must_use]
+    pub fn to_completion(mut self) -> Method {
+        self.to_completion = true;
+        self
     }
 
     /// The name on the wire.
@@ -103,6 +128,8 @@ pub(crate) struct Entry {
     pub(crate) recorder: Arc<MethodRecorder>,
     /// Its handler took too long in place: it begins on a task.
     pub(crate) slow: AtomicBool,
+    /// Its calls are not stopped once they have begun.
+    pub(crate) to_completion: bool,
 }
 
 /// What a lookup found.
@@ -115,10 +142,21 @@ pub(crate) enum Found<'a> {
 /// The methods of one service by name.
 type Methods = HashMap<Box<[u8]>, Arc<Entry>>;
 
+/// What an alias stands for.
+pub(crate) struct RealName {
+    pub(crate) service: Box<[u8]>,
+    pub(crate) method: Box<[u8]>,
+}
+
+/// What the aliases of one service stand for, by method.
+type RealNames = HashMap<Box<[u8]>, Arc<RealName>>;
+
 /// All services of a server. Replaced as a whole when one is added or removed.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
     services: HashMap<Box<[u8]>, Methods>,
+    /// Second names, by service and method.
+    aliases: HashMap<Box<[u8]>, RealNames>,
     fallback: Option<Arc<Entry>>,
 }
 
@@ -131,6 +169,7 @@ impl Table {
             handler: method.handler,
             recorder,
             slow: AtomicBool::new(false),
+            to_completion: method.to_completion,
         };
         let methods = self.services.entry(entry.service.clone()).or_default();
         methods.insert(entry.method.clone(), Arc::new(entry));
@@ -144,6 +183,7 @@ impl Table {
             handler: method.handler,
             recorder,
             slow: AtomicBool::new(false),
+            to_completion: method.to_completion,
         }));
     }
 
@@ -152,15 +192,31 @@ impl Table {
         self.services.remove(service.as_bytes()).is_some()
     }
 
-    /// Gives a method a second name. False when there is no such method.
-    pub(crate) fn alias(&mut self, alias: (&str, &str), real: (&str, &str)) -> bool {
-        let Found::Entry(entry) = self.find(real.0.as_bytes(), real.1.as_bytes()) else { return false };
-        let entry = entry.clone();
-        self.services.entry(alias.0.as_bytes().into()).or_default().insert(alias.1.as_bytes().into(), entry);
-        true
+    /// Renames requests for one method to another, registered or not; a name that is registered too is no longer reached by
+    /// it. As with Go's, what an alias stands for is no alias again.
+    pub(crate) fn alias(&mut self, alias: &Alias) {
+        let real =
+            RealName { service: alias.real_service.as_bytes().into(), method: alias.real_method.as_bytes().into() };
+        let methods = self.aliases.entry(alias.service.as_bytes().into()).or_default();
+        methods.insert(alias.method.as_bytes().into(), Arc::new(real));
     }
 
-    pub(crate) fn find(&self, service: &[u8], method: &[u8]) -> Found<'_> {
+    /// Whether a request under this name, renamed or not, would reach a handler.
+    pub(crate) fn answers(&self, service: &str, method: &str) -> bool {
+        matches!(self.look_up(service.as_bytes(), method.as_bytes()), Found::Entry(_))
+    }
+
+    /// The method that a request asks for; beside it its real name if it was asked for by an alias.
+    pub(crate) fn find(&self, service: &[u8], method: &[u8]) -> (Found<'_>, Option<Arc<RealName>>) {
+        if !self.aliases.is_empty()
+            && let Some(real) = self.aliases.get(service).and_then(|methods| methods.get(method))
+        {
+            return (self.look_up(&real.service, &real.method), Some(real.clone()));
+        }
+        (self.look_up(service, method), None)
+    }
+
+    fn look_up(&self, service: &[u8], method: &[u8]) -> Found<'_> {
         match self.services.get(service) {
             Some(methods) => match methods.get(method) {
                 Some(entry) => Found::Entry(entry),
@@ -170,8 +226,9 @@ impl Table {
         }
     }
 
-    /// The service paths, for registries.
+    /// The service paths that can be called, for registries; those of aliases too.
     pub(crate) fn services(&self) -> impl Iterator<Item = String> + '_ {
-        self.services.keys().map(|name| String::from_utf8_lossy(name).into_owned())
+        let aliases = self.aliases.keys().filter(|name| !self.services.contains_key(*name));
+        self.services.keys().chain(aliases).map(|name| String::from_utf8_lossy(name).into_owned())
     }
 }

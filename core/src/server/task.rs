@@ -45,8 +45,13 @@ impl Drop for Guard {
 /// Goes on with a call on a task of the connection's shard, or begins it there.
 pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>, begun: bool) {
     let token = call.token.get_or_init(CancellationToken::new).clone();
-    let due = call.deadline.map(|at| session.link.millis_ceil(at));
-    let id = session.began(call.frame.header().seq, token.clone(), due);
+    let (stop, due) = if entry.to_completion {
+        // Whoever cancels it cancels nothing.
+        (CancellationToken::new(), None)
+    } else {
+        (token.clone(), call.deadline.map(|at| session.link.millis_ceil(at)))
+    };
+    let id = session.began(call.frame.header().seq, stop, due);
     let guard = Guard { session, id, frame: Vec::new() };
     tokio::spawn(run(guard, entry, running, call, token, begun));
 }
@@ -68,7 +73,9 @@ async fn run(
         let polling = poll_fn(|cx| {
             let from = first.then(Instant::now);
             let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
-            let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll_reply(cx, &call, &mut writer)));
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                call.poll_within(|| running.as_mut().poll_reply(cx, &call, &mut writer))
+            }));
             if let Some(from) = from {
                 // A method that was slow in place once may have become quick.
                 first = false;
@@ -145,7 +152,7 @@ pub(super) fn answer_panic(
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("the panic has no text");
-    let (service, method) = (call.frame.service_str(), call.frame.method_str());
+    let (service, method) = (call.service(), call.method());
     tracing::error!(target: "rpcx::server", %service, %method, panic = text, "a handler panicked");
     entry.recorder.panicked();
     let shown = if call.session.options.panic_text { text } else { "" };

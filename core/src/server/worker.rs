@@ -52,9 +52,10 @@ impl Workers {
             }
         };
         permit.forget();
-        let pool = self.clone();
+        // Made here: a runtime that ends drops the work without beginning it.
+        let permit = Returned(self.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let _permit = Returned(pool);
+            let _permit = permit;
             work()
         });
         match done.await {
@@ -73,5 +74,28 @@ struct Returned(Arc<Workers>);
 impl Drop for Returned {
     fn drop(&mut self) {
         self.0.permits.add_permits(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+
+    /// Work that a runtime no longer begins is dropped, and its place with it.
+    #[test]
+    fn a_runtime_that_has_ended_keeps_no_place() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let workers = Arc::new(Workers::new(1, 0));
+        let _inside = handle.enter();
+        let mut work = Box::pin(workers.clone().run(|| Ok(())));
+        let Poll::Ready(Err(error)) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it runs on a runtime that has ended")
+        };
+        assert_eq!(error.reason(), Reason::ClosedLocal);
+        assert_eq!(workers.permits.available_permits(), 1);
     }
 }

@@ -16,6 +16,27 @@ const FIRST: u32 = 10;
 const LAST: u32 = 37;
 const BUCKETS: usize = SUB + (LAST - FIRST) as usize * SUB;
 
+/// The upper bounds by which exporters count durations.
+pub(super) const BOUNDS: [Duration; 17] = [
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
 /// Counts durations. Adding one is a single relaxed atomic addition; 7 KiB in size.
 pub struct Histogram {
     counts: [AtomicU64; BUCKETS],
@@ -101,6 +122,17 @@ impl Distribution {
             self.counts.iter().enumerate().map(|(i, count)| u128::from(middle(i)) * u128::from(*count)).sum();
         let mean = sum.checked_div(u128::from(self.count())).unwrap_or(0);
         Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX))
+    }
+
+    /// How many durations each of [`BOUNDS`] was not exceeded by; a bucket that reaches over a bound counts by its middle.
+    pub(super) fn cumulative(&self) -> [u64; BOUNDS.len()] {
+        let mut counts = [0; BOUNDS.len()];
+        for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let middle = Duration::from_nanos(middle(bucket));
+            let first = BOUNDS.partition_point(|bound| *bound < middle);
+            counts[first..].iter_mut().for_each(|sum| *sum += count);
+        }
+        counts
     }
 
     /// The longest; zero when there is none.

@@ -6,13 +6,19 @@
 //! language the same.
 
 mod histogram;
+#[cfg(feature = "metrics-listener")]
+mod listener;
+mod prometheus;
 mod recorder;
 mod snapshot;
 mod striped;
 
 pub use histogram::{Distribution, Histogram};
-pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, ServerRecorder};
+#[cfg(feature = "metrics-listener")]
+pub use listener::MetricsListener;
+pub use prometheus::{CONTENT_TYPE, Exposition, METRICS, MetricRow};
+pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, Refusal, ServerRecorder};
 pub use snapshot::{
-    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
-    ServerStats, Traffic,
+    ClientStats, ConnectionTotals, EndpointCalls, EndpointStats, ErrorCounts, LatencyStats, MethodStats, PushTotals,
+    QueueTotals, RefusedTotals, SCHEMA, ServerStats, Traffic,
 };

@@ -2,8 +2,8 @@
 
 use super::histogram::{Distribution, Histogram};
 use super::snapshot::{
-    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, SCHEMA,
-    ServerStats, Traffic,
+    ClientStats, ConnectionTotals, ErrorCounts, LatencyStats, MethodStats, PushTotals, QueueTotals, RefusedTotals,
+    SCHEMA, ServerStats, Traffic,
 };
 use super::striped::{Striped, Writers};
 use crate::error::{ErrorKind, Reason};
@@ -330,8 +330,9 @@ impl ClientRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the calls that wait for their answers.
-    pub fn snapshot(&self, in_flight: usize) -> ClientStats {
+    /// The figures now. `in_flight` are the calls that wait for their answers, `queue` is what waits to be written. What the
+    /// client alone knows, its servers and its retry budget, it adds itself.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ClientStats {
         let (methods, totals) = self.common.methods(Side::Client);
         ClientStats {
             schema: SCHEMA,
@@ -341,17 +342,31 @@ impl ClientRecorder {
             retries: totals.retries,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            queue,
             pushes: self.common.pushes(),
             methods,
+            retry_budget_left: 0,
+            servers: Vec::new(),
         }
     }
+}
+
+/// The rule by which a server refused a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client's address may not connect.
+    AccessList,
+    /// Connections came too fast.
+    RateLimit,
+    /// There are `max_connections` already.
+    MaxConnections,
 }
 
 /// Counts for one server.
 #[derive(Debug, Default)]
 pub struct ServerRecorder {
     common: Common,
+    refused: [Count; 3],
 }
 
 impl ServerRecorder {
@@ -380,6 +395,12 @@ impl ServerRecorder {
         self.common.failed.add(1);
     }
 
+    /// A connection was closed without a byte.
+    pub fn refused_connection(&self, refusal: Refusal) {
+        self.failed();
+        self.refused[refusal as usize].add(1);
+    }
+
     /// A request was answered with this error and no handler was started.
     pub fn refused(&self, reason: Reason) {
         self.common.errors.add(reason);
@@ -395,8 +416,8 @@ impl ServerRecorder {
         self.common.pushes_dropped.add(1);
     }
 
-    /// The figures now. `in_flight` are the requests whose handlers run.
-    pub fn snapshot(&self, in_flight: usize) -> ServerStats {
+    /// The figures now. `in_flight` are the requests whose handlers run, `queue` is what waits to be written.
+    pub fn snapshot(&self, in_flight: usize, queue: QueueTotals) -> ServerStats {
         let (methods, totals) = self.common.methods(Side::Server);
         ServerStats {
             schema: SCHEMA,
@@ -407,7 +428,12 @@ impl ServerRecorder {
             panics: totals.panics,
             traffic: self.common.traffic.snapshot(),
             connections: self.common.connections(),
-            queue: QueueTotals::default(),
+            refused: RefusedTotals {
+                access_list: self.refused[Refusal::AccessList as usize].get(),
+                rate_limit: self.refused[Refusal::RateLimit as usize].get(),
+                max_connections: self.refused[Refusal::MaxConnections as usize].get(),
+            },
+            queue,
             pushes: self.common.pushes(),
             methods,
         }

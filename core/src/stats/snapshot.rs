@@ -34,6 +34,56 @@ pub struct ClientStats {
     pub pushes: PushTotals,
     /// Each method that was called, by service and name.
     pub methods: Vec<MethodStats>,
+    /// Retries that the budget still allows now.
+    pub retry_budget_left: u64,
+    /// Each server of each service that was used, by service and address.
+    pub servers: Vec<EndpointStats>,
+}
+
+/// One server as a client sees it, for one of its services.
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// The service path.
+    pub service: String,
+    /// The address, as discovery spells it.
+    pub server: String,
+    /// Where its circuit breaker stands: `closed`, `open`, `half_open`; `None` without one.
+    pub breaker: Option<&'static str>,
+    /// How often that has opened, for all services together.
+    pub breaker_opened: u64,
+    /// Whether it is ejected as an outlier.
+    pub ejected: bool,
+    /// How often it was.
+    pub ejections: u64,
+    /// Whether it waits out a failed dial without having another connection.
+    pub disallowed: bool,
+    /// Connections that are open, for all services together.
+    pub connections: u64,
+    /// Calls that wait for its answers now, of all services together.
+    pub in_flight: u64,
+    /// Attempts after the first that went to it, of all services together.
+    pub retries: u64,
+    /// What became of its calls; `None` unless they are counted, see the option `server_stats`.
+    pub calls: Option<EndpointCalls>,
+}
+
+/// What became of the attempts that one server got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct EndpointCalls {
+    /// It answered, if only with an error of the service (unless the options count those as failures).
+    pub good: u64,
+    /// It could not be reached, broke off, refused, or did not answer in time.
+    pub failed: u64,
+    /// How long the good ones took on average, in microseconds.
+    pub mean_us: f64,
+}
+
+impl EndpointCalls {
+    pub(crate) fn new(good: u64, failed: u64, mean: Option<Duration>) -> Self {
+        Self { good, failed, mean_us: mean.unwrap_or_default().as_nanos() as f64 / 1e3 }
+    }
 }
 
 /// What a server has done since it was made.
@@ -59,6 +109,8 @@ pub struct ServerStats {
     pub traffic: Traffic,
     /// Connections of all listeners.
     pub connections: ConnectionTotals,
+    /// Connections that were closed without a byte, by the rule that refused them.
+    pub refused: RefusedTotals,
     /// What waits to be written now.
     pub queue: QueueTotals,
     /// Pushes to clients.
@@ -93,13 +145,32 @@ pub struct ConnectionTotals {
     pub open: u64,
 }
 
-/// Frames that wait to be written, on all connections.
+/// Why a server refused connections; they are in [`ConnectionTotals::failed`] too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RefusedTotals {
+    /// The options `access.allow` and `access.deny`.
+    pub access_list: u64,
+    /// The option `rate_limit.connections`.
+    pub rate_limit: u64,
+    /// The option `max_connections`.
+    pub max_connections: u64,
+}
+
+/// What waits to be written, on all connections, because a peer or its network takes it too slowly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct QueueTotals {
-    /// How many.
+    /// A client's requests that have not left whole. Zero on a server: its answers and pushes are told in bytes alone.
     pub frames: u64,
-    /// Their bytes.
+    /// Bytes of all kinds of frames.
     pub bytes: u64,
+}
+
+impl std::ops::AddAssign for QueueTotals {
+    fn add_assign(&mut self, other: QueueTotals) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
 }
 
 /// Messages that a server sends on its own.
@@ -151,6 +222,9 @@ pub struct LatencyStats {
     pub p999_us: f64,
     /// The longest.
     pub max_us: f64,
+    /// For exporters: how many took at most 50 µs, 100 µs, … 10 s, the bounds of `docs/METRICS.md`.
+    #[serde(skip)]
+    pub buckets: [u64; 17],
 }
 
 impl LatencyStats {
@@ -164,6 +238,7 @@ impl LatencyStats {
             p99_us: us(distribution.quantile(0.99)),
             p999_us: us(distribution.quantile(0.999)),
             max_us: us(distribution.max()),
+            buckets: distribution.cumulative(),
         }
     }
 }

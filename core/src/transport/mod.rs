@@ -39,6 +39,7 @@ mod address;
 mod inherited;
 mod io;
 mod memory;
+pub(crate) mod ping;
 mod seams;
 mod stream;
 mod tcp;
@@ -51,6 +52,8 @@ pub use address::Address;
 pub use io::{ConnectionInfo, DirectWrite, Io, TlsIdentity, Writer};
 pub use seams::{Dial, DialOptions, Incoming, Listen, ListenOptions, Listener};
 pub use stream::Stream;
+#[cfg(feature = "tls")]
+pub(crate) use tls::refused_certificate;
 #[cfg(feature = "tls")]
 pub use tls::{ClientTls, ClientTlsBuilder, ServerTls, ServerTlsBuilder};
 pub use transports::Transports;

@@ -2,11 +2,13 @@
 
 use crate::peer::{Peer, error_text, frame, request};
 use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rpcx::Context;
 use rpcx::error::{Delivery, Error, Reason, Result};
 use rpcx::interceptor::BoxFuture;
 use rpcx::protocol::{Header, SerializeType};
 use rpcx::server::Authenticator;
+use rpcx::transport::{ClientTls, ServerTls, Transports};
 
 /// Knows one token; `slow` makes it wait before it decides.
 struct Token {
@@ -130,5 +132,47 @@ fn an_authenticator_that_does_not_answer_is_not_waited_for() {
         let client = way.client(url(&server)).build().unwrap();
         let error = assert_failed(call(&raw(&client), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
         assert!(error.message().contains("50ms"), "{error}");
+    });
+}
+
+/// A client is done with its handshake before the server has looked at its certificate: what it hears then is no lost
+/// connection, and its requests were never read.
+#[test]
+fn a_client_whose_certificate_is_refused_is_told_so() {
+    run(async {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(DnType::CommonName, name);
+            CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+        };
+        let (servers, clients, strangers) = (authority("servers"), authority("clients"), authority("strangers"));
+        let key = KeyPair::generate().unwrap();
+        let signed = |by: &CertifiedIssuer<'static, KeyPair>| {
+            CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, by).unwrap().pem()
+        };
+        let tls = ServerTls::builder_from_pem(signed(&servers), key.serialize_pem()).client_ca_pem(clients.pem());
+        let server = rpcx::Server::builder()
+            .transports(Transports::default().with_server_tls(tls.build().unwrap()))
+            .with_probe(&Probe::new())
+            .bind("tcp@127.0.0.1:0")
+            .start()
+            .await
+            .unwrap();
+        let trusting = ClientTls::builder().ca_pem(servers.pem());
+        let known = trusting.clone().identity_pem(signed(&clients), key.serialize_pem());
+        let stranger = trusting.clone().identity_pem(signed(&strangers), key.serialize_pem());
+        for (tls, good) in [(known, true), (trusting, false), (stranger, false)] {
+            let transports = Transports::default().with_client_tls(tls.build().unwrap());
+            let client = rpcx::Client::builder().transports(transports).discovery_url(&url(&server));
+            let client = client.option("connect_timeout", "10s").option("retries", "0").build().unwrap();
+            let answer = call(&raw(&client), "Echo", b"x").await;
+            if good {
+                assert_eq!(answer.unwrap(), &b"x"[..]);
+                continue;
+            }
+            let error = assert_failed(answer, Reason::ConnectTls, Delivery::NotSent);
+            assert!(error.message().contains("certificate"), "{error}");
+        }
     });
 }

@@ -1,11 +1,12 @@
 //! Cancelled calls: what the server's handler hears, what stays of the call, and that no answer finds another one.
 
 use crate::peer::{RawServer, request};
-use crate::support::{Over, Probe, assert_failed, call, eventually, ms, pair, raw, run};
+use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, pair, raw, run};
 use bytes::Bytes;
 use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Reason};
 use rpcx::protocol::{Header, keys};
+use rpcx::server::Method;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
@@ -287,4 +288,44 @@ fn a_cancel_reaches_only_its_own_connection() {
         probe.release(1);
         assert_eq!(one.frame().await.unwrap().payload(), b"one");
     });
+}
+
+/// A handler that was registered so runs to its end: through its caller's cancellation, its deadline and the end of its
+/// connection. A server that shuts down waits for it.
+#[test]
+fn a_handler_that_runs_to_completion_is_not_stopped() {
+    for over in Over::ALL {
+        run(async {
+            let (way, probe) = (over.way(), Probe::new());
+            let hold = Method::raw("Finish", probe.hold()).to_completion();
+            let builder = way.server().method("T", hold).with_probe(&probe).option("cancel_grace", "0");
+            let server = builder.start().await.unwrap();
+            let client = way.client(crate::support::url(&server)).build().unwrap();
+            let service = raw(&client);
+            call(&service, "Echo", b"").await.unwrap();
+            let mut dropped = Box::pin(call(&service, "Finish", b"dropped"));
+            begin(&mut dropped).await;
+            eventually("it runs", || probe.started() == 1).await;
+            drop(dropped);
+            let short = CallOptions::new().timeout(ms(100));
+            let late = service.call_with::<_, Bytes>("Finish", &b"late"[..], &short).await;
+            assert_failed(late, Reason::TimeoutCall, Delivery::MaybeRun);
+            service.oneway("Finish", &b"oneway"[..], &short).await.unwrap();
+            eventually("all three run", || probe.started() == 3).await;
+            // Its cancellation shows that those before it were heard.
+            let mut other = Box::pin(call(&service, "Hold", b""));
+            begin(&mut other).await;
+            eventually("another runs", || probe.started() == 4).await;
+            drop(other);
+            eventually("it is cancelled", || probe.cancelled() == 1).await;
+            client.close();
+            eventually("the connection is gone", || server.connections().is_empty()).await;
+            assert_eq!((probe.running(), probe.finished(), probe.cancelled()), (3, 0, 1), "{over:?}");
+            let mut ending = Box::pin(server.shutdown(crate::support::LIMIT));
+            begin(&mut ending).await;
+            probe.release(3);
+            ending.await.unwrap();
+            assert_eq!((probe.running(), probe.finished(), probe.cancelled()), (0, 3, 1), "{over:?}");
+        });
+    }
 }

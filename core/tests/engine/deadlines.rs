@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rpcx::Context;
 use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Reason};
+use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Parent, Reply};
+use rpcx::protocol::Metadata;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -235,4 +237,77 @@ fn a_deadline_holds_for_a_dial_that_does_not_end() {
             tls.client(silent.url()).option("connect_timeout", "100ms").option("retries", "0").build().unwrap();
         assert_failed(call(&raw(&client), "Echo", b"").await, Reason::ConnectTimeout, Delivery::NotSent);
     });
+}
+
+/// A call made inside a handler belongs to the handler's own call, without a word: its first poll, polls on a task, and
+/// behind interceptors. What is said counts more.
+#[test]
+fn calls_inside_a_handler_find_their_parent_by_themselves() {
+    for (slow, chain) in [(false, false), (true, false), (false, true), (true, true)] {
+        run(async {
+            let way = Over::Tcp.way();
+            let inner = way.server().raw("T", "Tell", tell).start().await.unwrap();
+            let nested = way.client(url(&inner)).option("timeout", "20s").build().unwrap();
+            call(&raw(&nested), "Tell", b"").await.unwrap();
+            let mut builder = way.server().raw("T", "Outer", move |ctx: Context, how: Bytes| {
+                let service = raw(&nested);
+                async move {
+                    if slow {
+                        tokio::task::yield_now().await;
+                    }
+                    let other = Parent::new(None, Metadata::from_iter([("traceparent", "other")]));
+                    let options = match &how[..] {
+                        b"plain" => return call(&service, "Tell", b"").await,
+                        b"spawned" => {
+                            return tokio::spawn(async move { call(&service, "Tell", b"").await }).await.unwrap();
+                        }
+                        b"options" => CallOptions::new(),
+                        b"explicit" => CallOptions::new().parent(other),
+                        b"without" => CallOptions::new().without_parent(),
+                        _ => return Ok(format!("{:?}", ctx.deadline()).into()),
+                    };
+                    let told = service.call_with::<_, Bytes>("Tell", &b""[..], &options).await?;
+                    // The others see to the context's use after the call.
+                    assert!(ctx.deadline().is_some());
+                    Ok(told.value)
+                }
+            });
+            if chain {
+                builder = builder.interceptor(Through);
+            }
+            let outer = builder.start().await.unwrap();
+            let client = way.client(url(&outer)).build().unwrap();
+            let options = within(5000).metadata("traceparent", "mine").metadata("private", "x");
+            for (how, expected) in [
+                ("plain", "5 s, mine"),
+                ("options", "5 s, mine"),
+                ("explicit", "20 s, other"),
+                ("without", "20 s, none"),
+                ("spawned", "20 s, none"),
+            ] {
+                let told = raw(&client).call_with::<_, Bytes>("Outer", how.as_bytes(), &options).await.unwrap();
+                assert_eq!(told.value, expected.as_bytes(), "{how}, slow: {slow}, chain: {chain}");
+            }
+            // Outside of the handler there is no parent, on the thread that polled it neither.
+            let direct = way.client(url(&inner)).option("timeout", "20s").build().unwrap();
+            assert_eq!(call(&raw(&direct), "Tell", b"").await.unwrap(), &b"20 s, none"[..]);
+        });
+    }
+}
+
+/// The time it was given, in steps of five seconds rounded up, and the trace.
+async fn tell(ctx: Context, _: Bytes) -> rpcx::Result<Bytes> {
+    let left = ctx.remaining().unwrap().as_secs() / 5 * 5 + 5;
+    let metadata = ctx.metadata();
+    assert_eq!(metadata.get("private"), None);
+    Ok(format!("{left} s, {}", metadata.get("traceparent").unwrap_or("none")).into())
+}
+
+/// An interceptor that changes nothing.
+struct Through;
+
+impl Interceptor for Through {
+    fn intercept<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, rpcx::Result<Reply>> {
+        next.run(call)
+    }
 }

@@ -1,10 +1,11 @@
 //! The interceptor chain on both sides: order, short cuts, changed requests and replies, errors.
 
+use crate::log::Log;
 use crate::support::{Over, Probe, WithProbe, assert_failed, call, raw, run, url};
 use bytes::Bytes;
 use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Error, Reason, Result};
-use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Reply};
+use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Reply, TimeRecorder, Timing};
 use std::sync::{Arc, Mutex};
 
 /// Writes down when it is passed, and does what the method's name asks for.
@@ -117,5 +118,104 @@ fn an_interceptor_that_panics_costs_its_call_only() {
             assert!(error.message().contains("broken interceptor"), "{error}");
         }
         assert_eq!(server.connections().len(), 1);
+    });
+}
+
+#[test]
+fn the_time_recorder_tells_of_every_call_and_its_end() {
+    run(async {
+        let way = Over::Tcp.way();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let recorder = |side: &'static str| {
+            let told = told.clone();
+            TimeRecorder::new(move |timing: &Timing<'_>| {
+                let failed = timing.error.map(|error| error.reason());
+                let named = format!("{side} {}.{}", timing.service, timing.method);
+                assert_eq!(timing.peer.is_empty(), side == "client");
+                told.lock().unwrap().push((named, failed, timing.elapsed));
+            })
+        };
+        let probe = Probe::new();
+        let server = way.server().with_probe(&probe).interceptor(recorder("server")).start().await.unwrap();
+        let client = way.client(url(&server)).interceptor(recorder("client")).build().unwrap();
+        let service = raw(&client);
+        let release = async {
+            crate::support::eventually("it runs", || probe.started() == 1).await;
+            tokio::time::sleep(crate::support::ms(20)).await; // the time that is measured
+            probe.release(1);
+        };
+        tokio::join!(async { call(&service, "Hold", b"").await.unwrap() }, release);
+        assert!(call(&service, "None", b"").await.is_err());
+        let told = told.lock().unwrap();
+        let ends: Vec<_> = told.iter().map(|(name, failed, _)| (name.as_str(), *failed)).collect();
+        let unknown = Some(Reason::ServiceUnknownMethod);
+        assert_eq!(ends, [("server T.Hold", None), ("client T.Hold", None), ("client T.None", unknown)]);
+        assert!(told[..2].iter().all(|(_, _, elapsed)| *elapsed >= crate::support::ms(20)), "{told:?}");
+    });
+}
+
+#[test]
+fn slow_calls_are_logged_on_both_sides_and_quick_ones_are_not() {
+    let (log, _guard) = Log::start();
+    run(async {
+        let (way, probe) = (Over::Tcp.way(), Probe::new());
+        let server = way.server().with_probe(&probe).option("slow_call", "50ms").start().await.unwrap();
+        let client = way.client(url(&server)).option("slow_call", "50ms").build().unwrap();
+        let service = raw(&client);
+        call(&service, "Echo", b"").await.unwrap();
+        let release = async {
+            crate::support::eventually("it runs", || probe.started() == 1).await;
+            tokio::time::sleep(crate::support::ms(60)).await; // the time that is too long
+            probe.release(1);
+        };
+        tokio::join!(async { call(&service, "Hold", b"").await.unwrap() }, release);
+        let lines = log.of("rpcx::slow");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in &lines {
+            assert_eq!((line.field("service"), line.field("method")), ("T", "Hold"));
+            assert!(line.field("elapsed_us").parse::<u64>().unwrap() >= 50_000, "{line:?}");
+        }
+    });
+}
+
+#[test]
+fn calls_to_every_server_pass_the_chain_once_a_server() {
+    run(async {
+        let (way, probe, log) = (Over::Tcp.way(), Probe::new(), Arc::new(Mutex::new(Vec::new())));
+        let first = way.server().with_probe(&probe).start().await.unwrap();
+        let second = way.server().with_probe(&probe).start().await.unwrap();
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let told = peers.clone();
+        let recorder = TimeRecorder::new(move |timing: &Timing<'_>| told.lock().unwrap().push(timing.peer.to_owned()));
+        let client = way
+            .client(format!("multiple://{},{}", url(&first), url(&second)))
+            .interceptor(recorder)
+            .interceptor(Named { name: "a", log: log.clone() })
+            .build()
+            .unwrap();
+        let service = raw(&client);
+        let mut both = [url(&first), url(&second)];
+        both.sort();
+        let options = CallOptions::new();
+        let results = service.method("Echo").unwrap().inform::<_, Bytes>(&b"x"[..], &options).await.unwrap();
+        for ((address, result), expected) in results.into_iter().zip(&both) {
+            let response = result.unwrap();
+            assert_eq!((&*address, &*response.server, &response.value[..]), (&**expected, &**expected, &b"x"[..]));
+        }
+        let mut seen = peers.lock().unwrap().clone();
+        seen.sort();
+        assert_eq!(seen, both, "each of them knows its server");
+        assert_eq!(log.lock().unwrap().iter().filter(|entry| *entry == "+a").count(), 2);
+        assert_eq!(
+            service.method("Echo").unwrap().broadcast::<_, Bytes>(&b"y"[..], &options).await.unwrap().value,
+            "y"
+        );
+        assert_eq!(service.method("Echo").unwrap().fork::<_, Bytes>(&b"z"[..], &options).await.unwrap().value, "z");
+        // An interceptor may answer for a server.
+        let options = CallOptions::new().metadata("a", "answer");
+        for (_, result) in service.method("None").unwrap().inform::<_, Bytes>(&b"x"[..], &options).await.unwrap() {
+            assert_eq!(result.unwrap().value, "short");
+        }
+        assert_eq!((first.stats().errors.total(), second.stats().errors.total()), (0, 0));
     });
 }

@@ -188,3 +188,46 @@ fn a_call_that_makes_room_does_not_hold_up_the_end() {
         eventually("the connection ends", || server.connections().is_empty()).await;
     });
 }
+
+/// What waits to be written is told while it waits, and no longer.
+#[test]
+fn statistics_tell_what_waits_to_be_written() {
+    for over in Over::ALL {
+        run(async {
+            let way = over.way();
+            let mut server = RawServer::bind(&way).await;
+            let client = way.client(server.url()).option("heartbeat_interval", "0").build().unwrap();
+            let service = raw(&client);
+            let payload = vec![1; 64 << 10];
+            let calls: Vec<_> = (0..200).map(|_| Box::pin(call(&service, "Echo", &payload))).collect();
+            let serving = async {
+                let mut peer = server.accept().await;
+                eventually("requests wait", || client.stats().queue.frames > 10).await;
+                let queue = client.stats().queue;
+                assert!(queue.bytes >= (queue.frames - 1) * (64 << 10), "{over:?}: {queue:?}");
+                assert!(queue.frames < 200 && queue.bytes < 200 * (65 << 10), "{over:?}: {queue:?}");
+                for _ in 0..200 {
+                    let asked = peer.request().await.unwrap();
+                    peer.answer(&asked, b"").await;
+                }
+                peer
+            };
+            let (results, _peer) = tokio::join!(crate::cancellation::join_all(calls), serving);
+            assert!(results.iter().all(Result::is_ok));
+            let queue = client.stats().queue;
+            assert_eq!((queue.frames, queue.bytes), (0, 0), "{over:?}");
+
+            let way = way.another();
+            let server = way.server().with_probe(&Probe::new()).start().await.unwrap();
+            let mut peer = Peer::dial(&way, &url(&server)).await;
+            peer.send(&request(0, "Echo", b"", &[])).await;
+            peer.frame().await.unwrap();
+            let connection = server.connections().remove(0);
+            let metadata = rpcx::protocol::Metadata::empty();
+            connection.push("News", "Large", metadata, &vec![0; 16 << 20]).unwrap();
+            eventually("a part of it waits", || server.stats().queue.bytes > 1 << 20).await;
+            peer.frame().await.unwrap();
+            eventually("all of it is out", || server.stats().queue.bytes == 0).await;
+        });
+    }
+}

@@ -1,11 +1,12 @@
 //! Messages that a server sends on its own: order, bounds on both sides, and who gets them.
 
 use crate::peer::{Peer, RawServer, hello};
-use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, pair, raw, run, url};
+use crate::support::{Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url};
 use bytes::Bytes;
-use rpcx::error::{Delivery, Reason, Result};
+use rpcx::error::{Delivery, ErrorKind, Reason, Result};
 use rpcx::protocol::{Header, Metadata, SerializeType};
 use rpcx::{Client, Context, Server};
+use std::sync::{Arc, Mutex};
 
 async fn notify(ctx: Context, count: Bytes) -> Result<Bytes> {
     for i in 0..count[0] {
@@ -197,4 +198,100 @@ fn pushes_of_a_go_like_server_are_read() {
         assert_eq!(answer.unwrap(), &b"answer"[..]);
         assert_eq!(client.pushes().next().await.unwrap().payload(), &b"news"[..]);
     });
+}
+
+/// Metadata that the other side would refuse is not sent: in a push, and in an answer.
+#[test]
+fn metadata_of_pushes_and_answers_keep_the_servers_own_limits() {
+    for (option, value, reason) in [
+        ("max_metadata_size", "256", Reason::LimitMaxMetadataSize),
+        ("max_metadata_pairs", "3", Reason::LimitMaxMetadataPairs),
+    ] {
+        run(async {
+            let way = Over::Tcp.way();
+            let many = || Metadata::from_iter((0..20).map(|i| (format!("key{i}"), "some value")));
+            let answer = move |ctx: Context, payload: Bytes| async move {
+                let metadata = if payload.is_empty() { Metadata::new() } else { many() };
+                metadata.iter().for_each(|(key, value)| ctx.set_metadata(key, value));
+                if payload == "fail" { Err("of its own".into()) } else { Ok(payload) }
+            };
+            let server = way.server().option(option, value).raw("T", "Answer", answer).start().await.unwrap();
+            let client = way.client(url(&server)).build().unwrap();
+            let service = raw(&client);
+            assert!(call(&service, "Answer", b"").await.is_ok());
+            let error = assert_failed(call(&service, "Answer", b"x").await, Reason::LimitServer, Delivery::Answered);
+            assert!(error.message().contains("answer's metadata") && error.message().contains(option), "{error}");
+            // A failure is told all the same, without them.
+            let error =
+                assert_failed(call(&service, "Answer", b"fail").await, Reason::ServiceError, Delivery::Answered);
+            assert_eq!(error.message(), "of its own");
+            let connection = server.connections().remove(0);
+            let error = assert_failed(connection.push("News", "Item", &many(), b""), reason, Delivery::NotSent);
+            assert!(error.message().contains("push's metadata"), "{error}");
+            connection.push("News", "Item", Metadata::empty(), b"fits").unwrap();
+            assert_eq!(client.pushes().next().await.unwrap().payload(), &b"fits"[..]);
+        });
+    }
+}
+
+/// Instead of failing, a push can wait for room: from outside for as long as its caller wants, in a handler until its call
+/// is over.
+#[test]
+fn a_push_can_wait_for_room() {
+    for over in Over::ALL {
+        run(async {
+            let way = over.way();
+            let ended = Arc::new(Mutex::new(Vec::new()));
+            let noted = ended.clone();
+            let flood = move |ctx: Context, _: Bytes| {
+                let noted = noted.clone();
+                async move {
+                    loop {
+                        let pushed = ctx.push_when_ready("News", "Item", Metadata::empty(), &[1; 64 << 10]).await;
+                        if let Err(error) = pushed {
+                            noted.lock().unwrap().push(error);
+                            return Ok(Bytes::new());
+                        }
+                    }
+                }
+            };
+            let server = way.server().option("push_queue", "16").raw("T", "Flood", flood).start().await.unwrap();
+            let mut peer = Peer::dial(&way, &url(&server)).await;
+            peer.hello().await;
+            let connection = server.connections().remove(0);
+            let mut sent = 0;
+            while connection.push("News", "Item", Metadata::empty(), &[0; 64 << 10]).is_ok() {
+                sent += 1;
+                assert!(sent < 700, "{over:?}");
+            }
+            let dropped = server.stats().pushes.dropped;
+            let mut waiting = Box::pin(connection.push_when_ready("News", "Last", Metadata::empty(), b"last"));
+            crate::cancellation::begin(&mut waiting).await;
+            assert_eq!(server.stats().pushes.dropped, dropped, "what waits is not dropped");
+            let reading = async {
+                loop {
+                    let push = peer.frame().await.unwrap();
+                    if push.method() == b"Last" {
+                        return push;
+                    }
+                }
+            };
+            let (pushed, push) = tokio::join!(waiting, reading);
+            pushed.unwrap();
+            assert_eq!(push.payload(), b"last", "{over:?}");
+
+            // A handler stops waiting with its call: at its deadline, and when its connection ends.
+            peer.send(&crate::peer::request(1, "Flood", b"", &[("__ServerTimeout", "300")])).await;
+            eventually("its deadline ends it", || ended.lock().unwrap().len() == 1).await;
+            let error = ended.lock().unwrap().remove(0);
+            assert_failed::<()>(Err(error), Reason::TimeoutQueued, Delivery::NotSent);
+            eventually("it is over", || server.stats().in_flight == 0).await;
+            peer.send(&crate::peer::request(2, "Flood", b"", &[])).await;
+            eventually("it waits for room", || server.stats().queue.bytes > 0 && server.stats().in_flight > 0).await;
+            let mut outside = Box::pin(connection.push_when_ready("News", "Item", Metadata::empty(), b""));
+            connection.close();
+            eventually("the end of the connection ends it", || ended.lock().unwrap().len() == 1).await;
+            assert_kind(outside.as_mut().await, ErrorKind::Closed);
+        });
+    }
 }

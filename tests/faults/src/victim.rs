@@ -1,8 +1,12 @@
 //! The server process that the tests kill, stop and flood. It prints its address and runs until its standard input ends.
+//!
+//! Arguments: `bind=ADDRESS`, `notes=FILE` for `T.Note`, and options of the server as `NAME=VALUE`.
 
 use bytes::Bytes;
 use rpcx::{Context, Server};
-use std::io::Read;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -23,12 +27,26 @@ async fn main() -> rpcx::Result<()> {
             Ok(vec![7; size].into())
         });
     let mut bind = "tcp@127.0.0.1:0".to_owned();
+    let mut notes = None;
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
             Some(("bind", address)) => bind = address.to_owned(),
+            Some(("notes", path)) => notes = Some(path.to_owned()),
             Some((name, value)) => server = server.option(name, value),
             None => server = server.option(&argument, ""),
         }
+    }
+    if let Some(path) = notes {
+        let file = Arc::new(OpenOptions::new().create(true).append(true).open(path).map_err(text)?);
+        server = server.raw("T", "Note", move |_: Context, line: Bytes| {
+            let file = file.clone();
+            async move {
+                // The system has it before the work begins: what is noted here survives the process.
+                (&*file).write_all(&[&line, &b"\n"[..]].concat()).map_err(text)?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok(Bytes::new())
+            }
+        });
     }
     let server = server.bind(bind).start().await?;
     println!("{}", server.addresses()[0]);
@@ -38,4 +56,8 @@ async fn main() -> rpcx::Result<()> {
     let _ = input.await;
     server.close();
     Ok(())
+}
+
+fn text(error: std::io::Error) -> rpcx::Error {
+    error.to_string().into()
 }

@@ -17,14 +17,15 @@ TRANSPORTS = ("tcp", "tls", "mtls", "unix", "unix+tls")
 _FILE_KEYS = {"about", "define", "cases"}
 _CASE_KEYS = {
     *("name", "about", "matrix", "needs", "transport", "server", "servers", "steps", "skip", "seconds", "quiet"),
-    *("fresh_driver", "program"),
+    *("deep", "fresh_driver", "program"),
 }
 _SERVER_KEYS = {"args", "own", "transport", "listen", "stopped"}
 _PROGRAM_KEYS = {"role", "args", "stdin", "exit", "stdout", "stderr"}
 _EXPECTATION_KEYS = {"expect", "took", "within", "save"}
 _STEP_KEYS = {"for", "except", "background", "run", "line", *_EXPECTATION_KEYS}
 _EXCEPTION_KEYS = {"client", "server", "either", "because", "omit", "expect", "took", "within"}
-_ACTIONS: dict[str, set[str]] = {"terminate": {"server"}, "join": {"ids"}, "stopped": {"server"}, "end": set()}
+_SERVER_ACTIONS = ("terminate", "stopped", "kill", "restart", "pause", "resume")
+_ACTIONS: dict[str, set[str]] = {**{name: {"server"} for name in _SERVER_ACTIONS}, "join": {"ids"}, "end": set()}
 
 
 class BadCase(Exception):
@@ -90,6 +91,7 @@ class Case:
     skip: tuple[Exemption, ...] = ()
     seconds: float = 30.0
     quiet: bool = False
+    deep: bool = False
     fresh_driver: bool = False
     program: Optional[dict[str, Any]] = None
 
@@ -143,6 +145,9 @@ def _case(raw: dict[str, Any], variables: dict[str, Any], languages: Languages) 
     needs = tuple(data.get("needs", ()))
     if any(step.action == "end" for step in steps) and not data.get("fresh_driver"):
         raise BadCase("a case that ends the input of its driver needs fresh_driver")
+    for step in steps:
+        if step.action in _SERVER_ACTIONS and not (own and step.command["server"] in servers):
+            raise BadCase(f"{step.action} needs one of the case's own servers: {step.command.get('server')} is none")
     languages.check_features(needs)
     return Case(
         name=data["name"],
@@ -154,6 +159,7 @@ def _case(raw: dict[str, Any], variables: dict[str, Any], languages: Languages) 
         skip=tuple(_exemption(one) for one in data.get("skip", ())),
         seconds=float(data.get("seconds", 30)),
         quiet=data.get("quiet", False),
+        deep=data.get("deep", False),
         fresh_driver=data.get("fresh_driver", False),
         program=program,
     )

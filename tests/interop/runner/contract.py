@@ -61,7 +61,7 @@ def violation(command: str, answer: dict[str, Any]) -> Difference:
     if name == "call":
         return _good_call(answer)
     if name in ("batch", "inform"):
-        return _nested(answer["replies"])
+        return _nested(answer["replies"]) or (_by_address(answer["replies"]) if name == "inform" else None)
     if name == "stats":
         return _statistics(answer["stats"])
     return None
@@ -102,6 +102,16 @@ def _nested(replies: list[Any]) -> Difference:
         difference = violation("call", reply)
         if difference:
             return difference.replace("answer", f"answer.replies[{index}]", 1)
+    return None
+
+
+def _by_address(replies: list[Any]) -> Difference:
+    """An inform says of each answer whose it is, in the order of the addresses."""
+    servers = [reply.get("server") if reply["ok"] else reply["error"].get("server") for reply in replies]
+    if not all(isinstance(server, str) for server in servers):
+        return f"answer.replies: expected the server of each, got {show(servers)}"
+    if servers != sorted(servers):
+        return f"answer.replies: expected them sorted by address, got {show(servers)}"
     return None
 
 

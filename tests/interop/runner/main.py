@@ -30,6 +30,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
     except (BadCase, ValueError) as error:
         print(f"interop: {error}", file=sys.stderr)
         return 2
+    left_out = [] if options.deep else [case for case in cases if case.deep]
+    cases = [case for case in cases if case not in left_out]
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0
@@ -56,6 +58,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return 130
     finally:
         reaper.close()
+    if left_out:
+        print(f"{len(left_out)} long cases are left to --deep.\n")
     print(summary(results, options.clients, options.servers))
     return 1 if any(result.status == FAILED for result in results) else 0
 
@@ -70,7 +74,9 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
         text = f"languages that {verb} (rust,go)"
         parser.add_argument(f"--{role}", type=_names, default=["rust", "go"], metavar="LANGUAGE,…", help=text)
     parser.add_argument("--cases", action="append", default=[], metavar="GLOB,…", help="only cases with such names")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at a time (the cores)")
+    parser.add_argument("--deep", action="store_true", help="run the long cases too")
+    jobs = 2 * (os.cpu_count() or 1)  # a case waits more than it works
+    parser.add_argument("--jobs", type=int, default=jobs, help=f"cases at a time ({jobs}: two for each core)")
     parser.add_argument("--programs", type=Path, default=_HERE / "programs", help="where the programs are")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and end")
     parser.add_argument("--verbose", action="store_true", help="print every result when it is known")

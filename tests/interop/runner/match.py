@@ -137,6 +137,24 @@ def _only(keys: Any, actual: Any, path: str) -> Difference:
     return f"{path}: expected only {show(keys)}, got {show(others)} too" if others else None
 
 
+def _all(matchers: Any, actual: Any, path: str) -> Difference:
+    """Every one of several expectations."""
+    return next(filter(None, (first_difference(matcher, actual, path) for matcher in matchers)), None)
+
+
+def _in_any_order(expected: Any, actual: Any, path: str) -> Difference:
+    """A list of which each expectation fits one item of its own; which, is found by trying."""
+    if not isinstance(actual, list) or len(actual) != len(expected):
+        return _differ(path, expected, actual)
+    rest = list(actual)
+    for one in expected:
+        found = next((index for index, item in enumerate(rest) if first_difference(one, item, path) is None), None)
+        if found is None:
+            return f"{path}: expected one item to be {show(one)}, got {show(rest)}"
+        del rest[found]
+    return None
+
+
 def _moment(expected: Any, actual: Any, path: str) -> Difference:
     """The same moment, however many decimals it is written with."""
     if isinstance(actual, str) and _instant(actual) is not None and _instant(actual) == _instant(expected):
@@ -195,6 +213,8 @@ MATCHERS: dict[str, Callable[[Any, Any, str], Difference]] = {
     "$length": _length,
     "$sum": _sum,
     "$only": _only,
+    "$all": _all,
+    "$in_any_order": _in_any_order,
     "$moment": _moment,
     "$float32": _float32,
     "$pattern_digest": _pattern_digest,

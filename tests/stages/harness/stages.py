@@ -9,7 +9,7 @@ _PYTHON = (
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run"),
     *("bench/driver", "bench/run", "bench/idle"),
 )
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go")
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
@@ -54,6 +54,7 @@ PROGRAMS = Stage(
 
 TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
+    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
     Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
     PROGRAMS,
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
@@ -111,15 +112,10 @@ def deep(lengths: float) -> tuple[Stage, ...]:
             minutes=10 + 5 * lengths,
             about="faults in any order on connections under load",
         ),
-        Stage(
-            "empty crate",
-            (("cargo", "test", *_CARGO, "--test", "readme", "--", "--ignored"),),
-            about="the README's quickstart, built as a new user does",
-        ),
         PROGRAMS,
         Stage(
             "interop",
-            (("tests/interop/run",),) * max(1, round(5 * lengths)),
+            (("tests/interop/run", "--deep"),) * max(1, round(5 * lengths)),
             minutes=10 + 15 * lengths,
             about="the whole grid again and again: what passes must always pass",
         ),

@@ -38,10 +38,16 @@ fn errors_name_what_cannot_be_read() {
         ("peer2peer://a:1,b:1", Reason::ConfigBadAddress, "peer2peer://a:1,b:1"),
         ("multiple://a:1,,b:1", Reason::ConfigBadAddress, "\"a:1,,b:1\""),
         ("a:1,?x=y", Reason::ConfigBadAddress, "\"?x=y\""),
+        ("cache://folder", Reason::ConfigBadAddress, "cache://FOLDER?of=URL"),
+        ("cache://?of=a:1", Reason::ConfigBadAddress, "cache://FOLDER?of=URL"),
+        ("cache://folder?proof=a:1", Reason::ConfigBadAddress, "cache://FOLDER?of=URL"),
+        ("cache://folder?hold=1s&of=a:1", Reason::ConfigUnknownOption, "`hold`"),
+        ("cache://folder?of=peer2peer://", Reason::ConfigBadAddress, "peer2peer://"),
+        ("cache://folder?of=etcd://h", Reason::ConfigUnknownScheme, "etcd://"),
         (
             "etcd://h:2379",
             Reason::ConfigUnknownScheme,
-            "etcd:// is not known here; known are multiple://, peer2peer://",
+            "etcd:// is not known here; known are cache://, inprocess://, multiple://, peer2peer://",
         ),
     ];
     for (text, reason, part) in cases {
@@ -134,7 +140,7 @@ impl Scheme for Board {
         &["board", "multiple"]
     }
 
-    fn discovery(&self, _rest: &str) -> Result<Arc<dyn Discovery>> {
+    fn discovery(&self, _rest: &str, _schemes: &Schemes) -> Result<Arc<dyn Discovery>> {
         Ok(Arc::new(self.clone()))
     }
 
@@ -146,7 +152,7 @@ impl Scheme for Board {
 #[tokio::test]
 async fn a_scheme_of_ones_own_announces_and_finds() {
     let schemes = Schemes::default().with(Board::default());
-    assert_eq!(format!("{schemes:?}"), "Schemes(board://, multiple://, peer2peer://)");
+    assert_eq!(format!("{schemes:?}"), "Schemes(board://, cache://, inprocess://, multiple://, peer2peer://)");
     let (registry, discovery) =
         (schemes.open_registry("board://").expect("registry"), schemes.open("multiple://").expect("own"));
     let mut watch = discovery.watch("Arith");

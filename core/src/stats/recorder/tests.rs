@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::stats::{EndpointCalls, EndpointStats};
 
 fn of<'a>(methods: &'a [MethodStats], name: &str) -> &'a MethodStats {
     methods.iter().find(|method| method.method == name).expect("a method of this name")
@@ -29,7 +30,7 @@ fn a_client_adds_up_its_methods() {
     recorder.push_received();
     recorder.push_dropped();
 
-    let stats = recorder.snapshot(7);
+    let stats = recorder.snapshot(7, QueueTotals::default());
     assert_eq!((stats.schema, stats.calls, stats.in_flight, stats.retries), (SCHEMA, 5, 7, 1));
     assert_eq!(stats.errors.of_kind(ErrorKind::Closed), 1);
     assert_eq!(stats.errors.of_reason(Reason::ClosedReset), 1);
@@ -55,7 +56,7 @@ fn a_server_counts_handlers_and_refusals_apart() {
     recorder.refused(Reason::LimitMaxMetadataPairs);
     recorder.push_sent();
 
-    let stats = recorder.snapshot(0);
+    let stats = recorder.snapshot(0, QueueTotals::default());
     assert_eq!((stats.calls, stats.cancelled, stats.panics), (4, 1, 1));
     assert_eq!(stats.errors.of_kind(ErrorKind::Service), 2);
     assert_eq!(stats.errors.of_reason(Reason::LimitMaxMetadataPairs), 1);
@@ -77,7 +78,7 @@ fn names_from_outside_do_not_grow_without_bound() {
     for i in 0..MAX_METHODS + 50 {
         recorder.method("S", &i.to_string()).began();
     }
-    let stats = recorder.snapshot(0);
+    let stats = recorder.snapshot(0, QueueTotals::default());
     assert_eq!(stats.methods.len(), MAX_METHODS + 1);
     assert_eq!(of(&stats.methods, "*").calls, 50);
     assert_eq!(stats.calls, MAX_METHODS as u64 + 50);
@@ -89,7 +90,7 @@ fn the_json_form_is_schema_1() {
     let mul = recorder.method("Arith", "Mul");
     mul.began();
     mul.ended(Some(Reason::LimitMaxMessageSize), Duration::ZERO);
-    let json = serde_json::to_value(recorder.snapshot(0)).unwrap();
+    let json = serde_json::to_value(recorder.snapshot(0, QueueTotals::default())).unwrap();
     let mut keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
     keys.sort();
     let expected = [
@@ -105,7 +106,9 @@ fn the_json_form_is_schema_1() {
         "reads",
         "reasons",
         "retries",
+        "retry_budget_left",
         "schema",
+        "servers",
         "writes",
     ];
     assert_eq!(keys, expected);
@@ -115,6 +118,31 @@ fn the_json_form_is_schema_1() {
     assert_eq!(json["connections"], serde_json::json!({"opened": 0, "failed": 0, "closed": 0, "open": 0}));
     assert_eq!(json["methods"][0]["service"], "Arith");
     assert_eq!(json["methods"][0]["latency"]["count"], 0);
-    let json = serde_json::to_value(ServerRecorder::default().snapshot(0)).unwrap();
+    let json = serde_json::to_value(ServerRecorder::default().snapshot(0, QueueTotals::default())).unwrap();
     assert_eq!((&json["panics"], &json["cancelled"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn the_json_form_of_a_server_is_schema_1() {
+    let stats = EndpointStats {
+        service: "Arith".to_owned(),
+        server: "tcp@a:1".to_owned(),
+        breaker: Some("half_open"),
+        breaker_opened: 2,
+        ejected: true,
+        ejections: 3,
+        disallowed: false,
+        connections: 1,
+        in_flight: 7,
+        retries: 4,
+        calls: Some(EndpointCalls::new(8, 9, Some(Duration::from_micros(1_500)))),
+    };
+    let expected = serde_json::json!({
+        "service": "Arith", "server": "tcp@a:1", "breaker": "half_open", "breaker_opened": 2, "ejected": true,
+        "ejections": 3, "disallowed": false, "connections": 1, "in_flight": 7, "retries": 4,
+        "calls": {"good": 8, "failed": 9, "mean_us": 1500.0},
+    });
+    assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
+    let plain = serde_json::to_value(EndpointStats { breaker: None, calls: None, ..stats }).unwrap();
+    assert!(plain["breaker"].is_null() && plain["calls"].is_null());
 }

@@ -3,7 +3,6 @@ module interop
 go 1.26.0
 
 require (
-	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/apache/thrift v0.23.0
 	github.com/gogo/protobuf v1.3.2
 	github.com/kavu/go_reuseport v1.5.0
@@ -12,9 +11,11 @@ require (
 	github.com/smallnest/rpcx v1.9.4
 	github.com/soheilhy/cmux v0.1.5
 	google.golang.org/protobuf v1.36.12
+	librpcx.test/bench/harness v0.0.0
 )
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // indirect
 	github.com/akutz/memconn v0.1.0 // indirect
 	github.com/alitto/pond v1.9.2 // indirect
 	github.com/cenk/backoff v2.2.1+incompatible // indirect
@@ -62,3 +63,5 @@ require (
 	golang.org/x/text v0.31.0 // indirect
 	golang.org/x/tools v0.38.0 // indirect
 )
+
+replace librpcx.test/bench/harness => ../../../../bench/go/harness

@@ -1,3 +1,5 @@
+// Package bench has what the bench programs on Go's rpcx need besides the harness: the message in
+// gogofaster's form, and the answer of a server that is handed both messages.
 package bench
 
 import (
@@ -5,73 +7,25 @@ import (
 	"interop/hello"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"librpcx.test/bench/harness"
 )
 
-// Text fills every string of the classic benchmark's request.
-const Text = "许多往事在眼前一幕一幕，变的那麼模糊"
-
-// Size of the request in protobuf, and of the reply to it.
-const (
-	RequestLen = 581
-	ReplyLen   = 527
-)
-
-// Request is the classic benchmark's message: every field but field5 set.
-func Request() *hello.BenchmarkMessage {
-	m := &hello.BenchmarkMessage{}
-	r := m.ProtoReflect()
-	fields := r.Descriptor().Fields()
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		if f.IsList() {
-			continue
-		}
-		switch r.Get(f).Interface().(type) {
-		case string:
-			r.Set(f, protoreflect.ValueOf(Text))
-		case bool:
-			r.Set(f, protoreflect.ValueOf(true))
-		case int32:
-			r.Set(f, protoreflect.ValueOf(int32(100_000)))
-		case int64:
-			r.Set(f, protoreflect.ValueOf(int64(100_000)))
-		}
-	}
-	return m
-}
+// Request is the benchmark's request.
+func Request() *hello.BenchmarkMessage { return harness.Request(&hello.BenchmarkMessage{}) }
 
 // GogoRequest is the same for the classic benchmark's own generated code.
 func GogoRequest() *gogohello.BenchmarkMessage {
 	b, err := proto.Marshal(Request())
-	Check(err)
+	harness.Check(err)
 	m := &gogohello.BenchmarkMessage{}
-	Check(m.Unmarshal(b))
+	harness.Check(m.Unmarshal(b))
 	return m
 }
 
-var (
-	ok      = "OK"
-	hundred = int32(100)
-)
-
-// Answer is what a server does with a request it may change.
-func Answer(m *hello.BenchmarkMessage) {
-	m.Field1, m.Field2 = &ok, &hundred
-}
-
-// Good is what a client checks on every reply.
-func Good(m *hello.BenchmarkMessage) error {
-	if m.GetField1() != "OK" || m.GetField2() != 100 {
-		return ErrReply
-	}
-	return nil
-}
-
-// AnswerInto sets out to the reply to in, for servers that are handed both;
-// it shares in's values (a generated message must not be copied as a struct).
+// AnswerInto sets out to the reply to in; it shares in's values (a generated message must not be
+// copied as a struct).
 func AnswerInto(out, in *hello.BenchmarkMessage) {
-	out.Field1, out.Field2 = &ok, &hundred
+	out.Field1, out.Field2 = &harness.OK, &harness.Hundred
 	out.Field3, out.Field4, out.Field5, out.Field6, out.Field7 = in.Field3, in.Field4, in.Field5, in.Field6, in.Field7
 	out.Field9, out.Field12, out.Field13, out.Field14 = in.Field9, in.Field12, in.Field13, in.Field14
 	out.Field16, out.Field17, out.Field18, out.Field22 = in.Field16, in.Field17, in.Field18, in.Field22

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"flag"
+	"os"
 
 	"interop/bench"
 	"interop/gogohello"
@@ -11,12 +13,15 @@ import (
 	"github.com/smallnest/rpcx/client"
 	"github.com/smallnest/rpcx/log"
 	"github.com/smallnest/rpcx/protocol"
+	"librpcx.test/bench/harness"
 )
 
 func main() {
-	o := bench.Parse(true)
+	flags := flag.NewFlagSet("bench-client", flag.ExitOnError)
+	best := flags.Bool("best", false, "gogofaster messages instead of the defaults")
+	o := harness.Client(flags, os.Args[1:])
 	log.SetDummyLogger() // it would log every connection that ends
-	bench.RunClient(o, func(int) (func() bench.Call, error) {
+	harness.RunClient(o, func(int) (func() harness.Call, error) {
 		discovery, err := client.NewPeer2PeerDiscovery("tcp@"+o.Addr, "")
 		if err != nil {
 			return nil, err
@@ -24,33 +29,33 @@ func main() {
 		option := client.DefaultOption
 		option.SerializeType = protocol.ProtoBuffer
 		x := client.NewXClient("Hello", client.Failtry, client.RandomSelect, discovery, option)
-		if o.Best {
-			return func() bench.Call { return gogo(x) }, nil
+		if *best {
+			return func() harness.Call { return gogo(x) }, nil
 		}
-		return func() bench.Call { return plain(x) }, nil
+		return func() harness.Call { return plain(x) }, nil
 	})
 }
 
-func plain(x client.XClient) bench.Call {
+func plain(x client.XClient) harness.Call {
 	in := bench.Request()
 	return func() error {
 		out := &hello.BenchmarkMessage{}
 		if err := x.Call(context.Background(), "Say", in, out); err != nil {
 			return err
 		}
-		return bench.Good(out)
+		return harness.Good(out)
 	}
 }
 
-func gogo(x client.XClient) bench.Call {
+func gogo(x client.XClient) harness.Call {
 	in := bench.GogoRequest()
 	return func() error {
 		var out gogohello.BenchmarkMessage
 		if err := x.Call(context.Background(), "Say", in, &out); err != nil {
 			return err
 		}
-		if out.Field1 != "OK" || out.Field2 != 100 {
-			return bench.ErrReply
+		if out.Field1 != harness.OK || out.Field2 != harness.Hundred {
+			return harness.ErrReply
 		}
 		return nil
 	}

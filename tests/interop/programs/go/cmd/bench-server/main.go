@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/smallnest/rpcx/log"
 	"github.com/smallnest/rpcx/server"
+	"librpcx.test/bench/harness"
 )
 
 // Hello is the service as a user writes it first: a service object, generated protobuf code.
@@ -30,12 +32,14 @@ func say(ctx *server.Context) error {
 	if err := ctx.Bind(m); err != nil {
 		return err
 	}
-	m.Field1, m.Field2 = "OK", 100
+	m.Field1, m.Field2 = harness.OK, harness.Hundred
 	return ctx.Write(m)
 }
 
 func main() {
-	o := bench.Parse(false)
+	flags := flag.NewFlagSet("bench-server", flag.ExitOnError)
+	best := flags.Bool("best", false, "AddHandler, a pool of 100 workers and gogofaster messages instead of the defaults")
+	o := harness.Server(flags, os.Args[1:])
 	log.SetDummyLogger() // it would log every connection that ends
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
@@ -43,13 +47,13 @@ func main() {
 		<-stop
 		os.Exit(0)
 	}()
-	if o.Best {
+	if *best {
 		s := server.NewServer(server.WithPool(100, 1<<20))
 		s.AddHandler("Hello", "Say", say)
-		bench.Check(s.Serve("tcp", o.Addr))
+		harness.Check(s.Serve("tcp", o.Addr))
 		return
 	}
 	s := server.NewServer()
-	bench.Check(s.RegisterName("Hello", Hello{}, ""))
-	bench.Check(s.Serve("tcp", o.Addr))
+	harness.Check(s.RegisterName("Hello", Hello{}, ""))
+	harness.Check(s.Serve("tcp", o.Addr))
 }

@@ -150,7 +150,7 @@ func (p *call) run(ctx context.Context, form string, args any) (res any, f *fail
 	if metadata == nil {
 		metadata = map[string]string{}
 	}
-	r := &record{idempotent: s.idempotent, selected: map[string]int{}}
+	r := &record{again: s.idempotent || s.retryMaybeRun, selected: map[string]int{}}
 	if s.failMode == client.Failbackup && form == "call" {
 		r.unused = 1
 	}

@@ -135,7 +135,7 @@ func (l *link) Call(ctx context.Context, path, method string, args, reply any) e
 	// Go writes the response metadata into one map, without a lock when several servers answer.
 	metadata := map[string]string{}
 	err := l.Client.Call(context.WithValue(ctx, share.ResMetaDataKey, metadata), path, method, args, reply)
-	if err != nil && lost(err) && !record.idempotent {
+	if err != nil && lost(err) && !record.again {
 		err = lostError{err}
 	}
 	record.end(try, reply, metadata, err)
@@ -166,8 +166,8 @@ type recordKey struct{}
 
 // record is what happened in one call, on all its connections.
 type record struct {
-	idempotent bool
-	unused     int // first selections that nothing is sent to
+	again  bool // a call that may have run is tried again
+	unused int  // first selections that nothing is sent to
 
 	mu       sync.Mutex
 	selected map[string]int // how often the selector chose an address

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 
@@ -109,7 +110,8 @@ func classify(err error, metadata map[string]string) *failure {
 	case strings.HasPrefix(text, "net.OpError: tls:"), strings.HasPrefix(text, "remote error: tls:"):
 		// A server refuses a client certificate only after the client's side of the handshake is done.
 		return fail("connect", notSent, text)
-	case errors.Is(err, client.ErrShutdown), errors.Is(err, io.ErrUnexpectedEOF), strings.HasPrefix(text, "net.OpError"):
+	case errors.Is(err, client.ErrShutdown), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		strings.HasPrefix(text, "net.OpError"):
 		return fail("closed", maybeRun, text)
 	}
 	return fail("protocol", maybeRun, text) // a frame that Go could not read

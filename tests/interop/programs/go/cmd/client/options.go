@@ -17,6 +17,7 @@ import (
 type settings struct {
 	timeout       time.Duration // 0: none
 	idempotent    bool
+	retryMaybeRun bool
 	hashKey       string
 	failMode      client.FailMode
 	selectMode    client.SelectMode
@@ -55,6 +56,7 @@ var selectModes = map[string]client.SelectMode{
 var (
 	missingOptions = []string{
 		"stuck_timeout", "max_message_size", "max_decompressed_size", "max_metadata_size", "max_metadata_pairs",
+		"max_in_flight", "max_queued_requests", "max_queued_bytes", "idle_timeout", "target",
 	}
 	// Go measures weighted_icmp with raw sockets and crashes where it may not.
 	missingSelectModes = []string{"least_loaded", "weighted_icmp"}
@@ -62,7 +64,7 @@ var (
 
 // callOptions are those that a call may set too.
 var callOptions = []string{
-	"timeout", "idempotent", "hash_key", "fail_mode", "retries", "retry_interval", "backup_latency",
+	"timeout", "idempotent", "retry_maybe_run", "hash_key", "target", "fail_mode", "retries", "retry_interval", "backup_latency",
 	"serialize_type", "compress_type",
 }
 
@@ -104,6 +106,8 @@ func (s *settings) set(name string, value any) *failure {
 		s.option.ConnectTimeout, err = wire.Duration(text)
 	case "idempotent":
 		s.idempotent, err = boolean(text)
+	case "retry_maybe_run":
+		s.retryMaybeRun, err = boolean(text)
 	case "hash_key":
 		s.hashKey = text
 	case "fail_mode":
@@ -135,6 +139,8 @@ func (s *settings) set(name string, value any) *failure {
 		s.option.Sticky, err = boolean(text)
 	case "group":
 		s.option.Group = text
+	case "time_to_disallow":
+		s.option.TimeToDisallow, err = wire.Duration(text) // which Go takes and never reads
 	case "heartbeat_interval":
 		s.option.HeartbeatInterval, err = wire.Duration(text)
 		s.option.Heartbeat = s.option.HeartbeatInterval > 0

@@ -159,9 +159,10 @@ fn misuse(text: impl Into<String>) -> Error {
     Error::new(Reason::ConfigBadArgument, text.into())
 }
 
-/// Dropping its future cancels a call; this is what its command answers then.
+/// Dropping its future cancels a call; this is what its command answers then. Nobody tells how often it was tried: once, as
+/// most are.
 fn cancelled() -> Error {
-    Error::new(Reason::CancelledCaller, "the command was cancelled").with_delivery(Delivery::MaybeRun)
+    Error::new(Reason::CancelledCaller, "the command was cancelled").with_delivery(Delivery::MaybeRun).with_attempts(1)
 }
 
 /// One field as an answer.

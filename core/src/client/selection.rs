@@ -1,0 +1,246 @@
+//! The choice of a server for one attempt, and what is told afterwards of how the attempt went.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::routes::{Routes, Table};
+use crate::balance::{CallInfo, Outcome, Verdict};
+use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
+use crate::resilience::{CallEnd, Permit};
+
+/// Selections in a row that may fall on servers which take no calls at the moment. Those are out of the table that is
+/// selected from, except for the moments before it is brought up to date and while a breaker lets single probes through.
+const MAX_RESELECT: usize = 16;
+
+/// A server for one attempt.
+pub(super) struct Selected<'r> {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) report: Pending<'r>,
+}
+
+/// A report that the selector, a breaker or an ejector may be waiting for.
+pub(super) struct Pending<'r>(Option<Report<'r>>);
+
+/// Whom to tell of an attempt's end.
+struct Report<'r> {
+    routes: &'r Routes,
+    table: Arc<Table>,
+    index: u32,
+    /// The index is the selector's, so that it wants to know; else it is one of all servers.
+    selected: bool,
+    /// Of the server's breaker.
+    permit: Option<Permit>,
+}
+
+impl Table {
+    /// Chooses a server; those in `tried` only when there is no other. A server that is out of selection is chosen only when
+    /// all are, and one whose breaker is open never.
+    ///
+    /// # Errors
+    /// `no_server`, naming why.
+    pub(super) fn select<'r>(
+        self: &Arc<Self>,
+        routes: &'r Routes,
+        info: &CallInfo<'_>,
+        target: Option<&str>,
+        now: Instant,
+    ) -> Result<Selected<'r>> {
+        if let Some(target) = target {
+            let index = self.all.nodes.position(target).ok_or_else(|| {
+                let all = self.all.servers.len();
+                Error::new(
+                    Reason::NoServerNoneEligible,
+                    format!("target {target} is none of the {all} servers of {}", routes.service()),
+                )
+            })?;
+            return self.given(routes, index, now);
+        }
+        if self.all.servers.is_empty() {
+            return Err(match self.source.nodes().len() {
+                0 => Error::new(Reason::NoServerEmpty, format!("no server offers the service {}", routes.service())),
+                all => Error::new(
+                    Reason::NoServerNoneEligible,
+                    format!("none of the {all} servers of {} is active and in the client's group", routes.service()),
+                ),
+            });
+        }
+        if let Some(sticky) = routes.sticky(|kept| self.stay(routes, kept, info, now)) {
+            return Ok(sticky);
+        }
+        routes.measure(self, now);
+        let mut first = self.choose(routes, info)?;
+        if (self.none_in || first.endpoint.is_preferred(now)) && first.admit(now) {
+            return Ok(routes.stick_to(first));
+        }
+        self.choose_another(routes, info, first, now).map(|selected| routes.stick_to(selected))
+    }
+
+    /// The server at an index of all, which somebody else than the selector has chosen.
+    ///
+    /// # Errors
+    /// `no_server.breaker_open`
+    pub(super) fn given<'r>(self: &Arc<Self>, routes: &'r Routes, index: usize, now: Instant) -> Result<Selected<'r>> {
+        let endpoint = self.all.servers[index].endpoint.clone();
+        let mut given = Selected { endpoint, report: self.report(routes, index, false) };
+        if given.admit(now) { Ok(given) } else { Err(given.endpoint.breaker_open()) }
+    }
+
+    /// The server that a sticky client has used so far, if it is in selection.
+    fn stay<'r>(
+        self: &Arc<Self>,
+        routes: &'r Routes,
+        kept: &Arc<str>,
+        info: &CallInfo<'_>,
+        now: Instant,
+    ) -> Option<Selected<'r>> {
+        if info.avoid.contains(kept) {
+            return None;
+        }
+        self.eligible.nodes.position(kept)?;
+        let selected = self.given(routes, self.all.nodes.position(kept)?, now).ok()?;
+        (self.none_in || selected.endpoint.is_preferred(now)).then_some(selected)
+    }
+
+    /// What the select mode says.
+    fn choose<'r>(self: &Arc<Self>, routes: &'r Routes, info: &CallInfo<'_>) -> Result<Selected<'r>> {
+        let Some(index) = routes.selector.select(&self.eligible.nodes, info) else {
+            let all = self.eligible.servers.len();
+            return Err(Error::new(
+                Reason::NoServerNoneEligible,
+                format!("the select mode found none of the {all} servers of {}", routes.service()),
+            ));
+        };
+        let endpoint = self.eligible.servers[index].endpoint.clone();
+        Ok(Selected { endpoint, report: self.report(routes, index, true) })
+    }
+
+    /// The server that was chosen takes no calls now, or could not be dialled a moment ago. Others are asked for by the same
+    /// select mode; if none is better, one that could not be dialled will do.
+    #[cold]
+    fn choose_another<'r>(
+        self: &Arc<Self>,
+        routes: &'r Routes,
+        info: &CallInfo<'_>,
+        first: Selected<'r>,
+        now: Instant,
+    ) -> Result<Selected<'r>> {
+        let mut avoid = info.avoid.to_vec();
+        let mut passed_over = vec![first];
+        for _ in 1..MAX_RESELECT.min(self.eligible.servers.len()) {
+            avoid.extend(passed_over.last().map(|selected| selected.endpoint.address.clone()));
+            let mut next = self.choose(routes, &CallInfo { avoid: &avoid, ..*info })?;
+            if next.endpoint.is_preferred(now) && next.admit(now) {
+                return Ok(next);
+            }
+            if avoid.contains(&next.endpoint.address) {
+                break;
+            }
+            passed_over.push(next);
+        }
+        let refusing = passed_over[0].endpoint.clone();
+        let admitted = passed_over.into_iter().find_map(|mut selected| selected.admit(now).then_some(selected));
+        admitted.ok_or_else(|| refusing.breaker_open())
+    }
+
+    fn report<'r>(self: &Arc<Self>, routes: &'r Routes, index: usize, selected: bool) -> Pending<'r> {
+        if !routes.watches_calls {
+            return Pending(None);
+        }
+        Pending(Some(Report { routes, table: self.clone(), index: index as u32, selected, permit: None }))
+    }
+}
+
+impl Selected<'_> {
+    /// A server that is not of the table.
+    ///
+    /// # Errors
+    /// `no_server.breaker_open`
+    pub(super) fn outside(endpoint: Arc<Endpoint>, now: Instant) -> Result<Selected<'static>> {
+        // Nobody hears how the call ends, so a probe would be wasted on it.
+        if endpoint.is_closed_to_calls(now) {
+            return Err(endpoint.breaker_open());
+        }
+        Ok(Selected { endpoint, report: Pending(None) })
+    }
+
+    /// Asks the server's breaker for leave.
+    fn admit(&mut self, now: Instant) -> bool {
+        let Some(breaker) = &self.endpoint.breaker else { return true };
+        let permit = breaker.try_begin(now);
+        if let Some(report) = &mut self.report.0 {
+            report.permit = permit;
+        }
+        permit.is_some()
+    }
+}
+
+impl Pending<'_> {
+    /// The attempt that began at `began` is over; a good answer came at the time in `result`. Dropping it instead says that
+    /// the caller gave up.
+    #[inline]
+    pub(super) fn ended(self, result: Result<Instant, &Error>, began: Instant) {
+        if self.0.is_some() {
+            self.tell(result, began);
+        }
+    }
+
+    fn tell(mut self, result: Result<Instant, &Error>, began: Instant) {
+        let Some(report) = self.0.take() else { return };
+        let (verdict, of_service) = match result {
+            Ok(_) => (Verdict::Answered, false),
+            Err(error) if error.delivery() == Delivery::Answered && error.is_service() => (Verdict::Answered, true),
+            Err(error) if says_nothing(error) => (Verdict::Abandoned, false),
+            Err(_) => (Verdict::Failed, false),
+        };
+        // The clock is read only for failures: answers come with their time.
+        let now = result.unwrap_or_else(|_| Instant::now());
+        let latency = now.saturating_duration_since(began);
+        report.tell(&Outcome { verdict, latency, now }, of_service);
+    }
+}
+
+impl Report<'_> {
+    fn tell(&self, outcome: &Outcome, of_service: bool) {
+        let (index, table) = (self.index as usize, &self.table);
+        let view = if self.selected { &table.eligible } else { &table.all };
+        let server = &view.servers[index];
+        let [opens, stands_out] = self.routes.health.service_errors.map(|counts| end(outcome, of_service && counts));
+        if let Some(permit) = self.permit {
+            server.endpoint.call_ended(permit, opens, outcome.now);
+        }
+        if let Some(tally) = &server.tally {
+            tally.record(stands_out, outcome.latency);
+        }
+        if self.selected && self.routes.selector_learns {
+            self.routes.selector.feedback(&view.nodes, index, outcome);
+        }
+        self.routes.compare_servers(outcome.now);
+    }
+}
+
+/// The failure has its cause on this side: in the call, the options, the token, or the end of the client.
+fn says_nothing(error: &Error) -> bool {
+    use ErrorKind::{Auth, Cancelled, Codec, Config, Limit, Unsupported};
+    matches!(error.kind(), Auth | Cancelled | Codec | Config | Limit | Unsupported)
+        || error.reason() == Reason::ClosedLocal
+}
+
+/// What the outcome says about the server.
+fn end(outcome: &Outcome, is_failure: bool) -> CallEnd {
+    match outcome.verdict {
+        Verdict::Answered if is_failure => CallEnd::Bad,
+        Verdict::Answered => CallEnd::Good,
+        Verdict::Failed => CallEnd::Bad,
+        Verdict::Abandoned => CallEnd::Untold,
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(report) = self.0.take() {
+            let now = Instant::now();
+            report.tell(&Outcome { verdict: Verdict::Abandoned, latency: std::time::Duration::ZERO, now }, false);
+        }
+    }
+}

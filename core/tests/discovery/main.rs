@@ -1,0 +1,8 @@
+//! Discoveries and registries as clients and servers meet them: found, called, updated, lost and found again.
+
+mod announce;
+mod board;
+mod local;
+mod scale;
+mod sessions;
+mod support;
