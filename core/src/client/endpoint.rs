@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::core::Dialer;
@@ -41,20 +41,26 @@ impl Home {
 }
 
 /// A place for one connection on one shard.
+struct Place {
+    home: Arc<Home>,
+    dial: Mutex<Option<watch::Receiver<Dialled>>>,
+}
+
+/// A place and the connection that is there, for calls to find with one look.
+#[derive(Clone)]
 struct Lane {
     shard: ShardId,
-    home: Arc<Home>,
-    live: ArcSwapOption<Caller>,
-    dial: Mutex<Option<watch::Receiver<Dialled>>>,
+    live: Option<Arc<Caller>>,
+    place: Arc<Place>,
 }
 
 impl Lane {
     fn new(home: Arc<Home>) -> Lane {
-        Lane { shard: home.shard, home, live: ArcSwapOption::empty(), dial: Mutex::new(None) }
+        Lane { shard: home.shard, live: None, place: Arc::new(Place { home, dial: Mutex::new(None) }) }
     }
 
-    fn usable(&self) -> Option<Arc<Caller>> {
-        self.live.load().as_ref().filter(|caller| caller.is_usable()).cloned()
+    fn usable(&self) -> Option<&Arc<Caller>> {
+        self.live.as_ref().filter(|caller| caller.is_usable())
     }
 }
 
@@ -63,8 +69,9 @@ pub(crate) struct Endpoint {
     pub(crate) address: Arc<str>,
     parsed: Result<Address>,
     dialer: Arc<Dialer>,
-    lanes: ArcSwap<Vec<Arc<Lane>>>,
-    adding: Mutex<()>,
+    /// Those of one shard stand together.
+    lanes: ArcSwap<Vec<Lane>>,
+    changing: Mutex<()>,
     /// Connections that were replaced and have calls left.
     leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
@@ -87,7 +94,7 @@ impl Endpoint {
             address,
             dialer,
             lanes: ArcSwap::default(),
-            adding: Mutex::new(()),
+            changing: Mutex::new(()),
             leaving: Mutex::default(),
             next: AtomicUsize::new(0),
         }
@@ -180,24 +187,24 @@ impl Endpoint {
         }
     }
 
-    /// A connection that is ready, preferably of this thread's shard.
+    /// A connection of this thread's shard that is ready.
+    #[inline]
     pub(crate) fn ready(&self) -> Option<Arc<Caller>> {
         let lanes = self.lanes.load();
-        match &***lanes {
-            [] => None,
-            [one] => {
-                if one.shard == Shard::current_id() {
-                    one.usable()
-                } else {
-                    None
-                }
-            }
-            many => {
-                let shard = Shard::current_id();
-                let start = self.next.fetch_add(1, Ordering::Relaxed);
-                (0..many.len()).map(|i| &many[(start + i) % many.len()]).find(|lane| lane.shard == shard)?.usable()
-            }
-        }
+        let lane = match &***lanes {
+            [one] => Some(one).filter(|lane| lane.shard == Shard::current_id()),
+            many => self.next_of(many),
+        };
+        lane?.usable().cloned()
+    }
+
+    /// The lanes of this thread's shard in turn.
+    #[inline(never)]
+    fn next_of<'l>(&self, lanes: &'l [Lane]) -> Option<&'l Lane> {
+        let shard = Shard::current_id();
+        let first = lanes.iter().position(|lane| lane.shard == shard)?;
+        let own = lanes[first..].iter().take_while(|lane| lane.shard == shard).count();
+        Some(&lanes[first + self.next.fetch_add(1, Ordering::Relaxed) % own])
     }
 
     /// A connection, made if there is none.
@@ -209,9 +216,9 @@ impl Endpoint {
         let shard = Shard::current()?;
         let lane = self.lane(&shard);
         if let Some(caller) = lane.usable() {
-            return Ok(caller);
+            return Ok(caller.clone());
         }
-        let mut dial = self.join_dial(&lane, &shard, address);
+        let mut dial = self.join_dial(&lane.place, &shard, address);
         let done = dial.wait_for(Option::is_some);
         let done = match deadline {
             None => done.await,
@@ -226,20 +233,20 @@ impl Endpoint {
     }
 
     /// The lane to use now; a shard that comes for the first time gets its own.
-    fn lane(&self, shard: &Shard) -> Arc<Lane> {
+    fn lane(&self, shard: &Shard) -> Lane {
         let id = shard.id();
         let of_shard =
-            |lanes: &[Arc<Lane>]| -> Vec<Arc<Lane>> { lanes.iter().filter(|lane| lane.shard == id).cloned().collect() };
+            |lanes: &[Lane]| -> Vec<Lane> { lanes.iter().filter(|lane| lane.shard == id).cloned().collect() };
         let mut own = of_shard(&self.lanes.load());
         if own.is_empty() {
-            let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+            let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut lanes = (**self.lanes.load()).clone();
             own = of_shard(&lanes);
             if own.is_empty() {
                 // A program may have a runtime for every piece of its work.
-                lanes.retain(|lane| !lane.home.has_ended());
+                lanes.retain(|lane| !lane.place.home.has_ended());
                 let home = Arc::new(Home::new(shard));
-                own = (0..self.dialer.connections).map(|_| Arc::new(Lane::new(home.clone()))).collect();
+                own = (0..self.dialer.connections).map(|_| Lane::new(home.clone())).collect();
                 lanes.extend(own.iter().cloned());
                 self.lanes.store(Arc::new(lanes));
             }
@@ -250,8 +257,8 @@ impl Endpoint {
     }
 
     /// Joins the dial that is under way, or begins one.
-    fn join_dial(self: &Arc<Self>, lane: &Arc<Lane>, shard: &Shard, address: &Address) -> watch::Receiver<Dialled> {
-        let mut current = lane.dial.lock().unwrap_or_else(PoisonError::into_inner);
+    fn join_dial(self: &Arc<Self>, place: &Arc<Place>, shard: &Shard, address: &Address) -> watch::Receiver<Dialled> {
+        let mut current = place.dial.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(dial) = &*current {
             let over = dial.borrow().as_ref().is_some_and(|done| match done {
                 Ok(caller) => !caller.is_usable(),
@@ -264,11 +271,11 @@ impl Endpoint {
         }
         let (sender, receiver) = watch::channel(None);
         *current = Some(receiver.clone());
-        let (endpoint, lane, address, shard_of) = (self.clone(), lane.clone(), address.clone(), shard.clone());
+        let (endpoint, place, address, shard_of) = (self.clone(), place.clone(), address.clone(), shard.clone());
         shard.spawn(async move {
             let result = endpoint.dialer.dial(&address, &shard_of).await;
             let result = result
-                .inspect(|caller| endpoint.replace(&lane, caller))
+                .inspect(|caller| endpoint.replace(&place, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
             endpoint.dialled(result.is_ok());
             if endpoint.dialer.is_closed()
@@ -281,22 +288,23 @@ impl Endpoint {
         receiver
     }
 
-    /// Puts a connection into its lane. The one before it may have calls left.
-    fn replace(&self, lane: &Lane, caller: &Arc<Caller>) {
+    /// Puts a connection into its place. The one before it may have calls left.
+    fn replace(&self, place: &Arc<Place>, caller: &Arc<Caller>) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = (**self.lanes.load()).clone();
+        let lane = lanes.iter_mut().find(|lane| Arc::ptr_eq(&lane.place, place));
+        let old = lane.and_then(|lane| lane.live.replace(caller.clone()));
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain(|caller| caller.upgrade().is_some_and(|caller| caller.link.is_open()));
-        if let Some(old) = lane.live.swap(Some(caller.clone()))
-            && old.link.is_open()
-        {
-            leaving.push(Arc::downgrade(&old));
-        }
+        leaving.extend(old.filter(|old| old.link.is_open()).as_ref().map(Arc::downgrade));
+        self.lanes.store(Arc::new(lanes));
     }
 
     /// Every connection that is open, with those that only finish their calls.
     pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
         let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = self.lanes.load();
-        let all = live.iter().filter_map(|lane| lane.live.load_full()).chain(leaving.iter().filter_map(Weak::upgrade));
+        let lanes = self.lanes.load();
+        let all = lanes.iter().filter_map(|lane| lane.live.clone()).chain(leaving.iter().filter_map(Weak::upgrade));
         all.filter(|caller| caller.link.is_open()).collect()
     }
 }
