@@ -4,8 +4,8 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+use super::method::{Method, Response};
 use super::options::CallOptions;
-use super::service::{Method, Response};
 use crate::codec::{Decode, Encode};
 use crate::error::Result;
 

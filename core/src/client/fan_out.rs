@@ -9,9 +9,9 @@ use arc_swap::Guard;
 use rpcx_protocol::header::SerializeType;
 
 use super::call::{Answer, PayloadFn, Target};
+use super::method::{Method, Response, decode_answer, decode_reply};
 use super::options::{CallOptions, Plan};
 use super::routes::{Routes, Table};
-use super::service::{Method, Response, decode_answer, decode_reply};
 use crate::codec::{Decode, Encode};
 use crate::connection::buffers;
 use crate::error::{Error, Reason, Result};

@@ -17,6 +17,7 @@ mod core;
 mod endpoint;
 mod fan_out;
 mod health;
+mod method;
 mod options;
 mod pinger;
 mod push;
@@ -27,6 +28,7 @@ mod service;
 
 pub use batch::Batch;
 pub use builder::{Client, ClientBuilder};
+pub use method::{Method, Response};
 pub use options::CallOptions;
 pub use push::{Push, Pushes};
-pub use service::{AnyBytes, Method, Response, Service};
+pub use service::{AnyBytes, Service};

@@ -3,11 +3,9 @@
 //! A call is an [`Exchange`]: its first poll takes a slot, writes the frame and leaves its waker; the driver stores the answer
 //! in the slot and wakes it. The driver completes all answers of a batch under one lock and wakes afterwards.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use rpcx_protocol::encode::{Head, encode, set_seq};
@@ -21,8 +19,9 @@ use rpcx_protocol::wheel::{Handle, Wheel};
 use tokio::sync::Notify;
 
 use super::buffers;
+use super::exchange::Exchange;
 use super::link::{Flush, Link};
-use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
+use crate::error::{Delivery, Error, Reason, Result};
 use crate::stats::ClientRecorder;
 
 /// Takes messages that the server sends on its own.
@@ -56,16 +55,16 @@ pub(crate) enum Failure {
     Own(Error),
 }
 
-struct Waiting {
-    waker: Option<Waker>,
-    timer: Option<Handle>,
-    expired: bool,
+pub(super) struct Waiting {
+    pub(super) waker: Option<Waker>,
+    pub(super) timer: Option<Handle>,
+    pub(super) expired: bool,
 }
 
 pub(super) struct Calls {
-    pending: Pending<Waiting, Result<Frame, Failure>>,
-    wheel: Wheel,
-    closed: Option<Error>,
+    pub(super) pending: Pending<Waiting, Result<Frame, Failure>>,
+    pub(super) wheel: Wheel,
+    pub(super) closed: Option<Error>,
     /// When the driver's timer fires, in milliseconds of the link's clock.
     pub(super) armed: u64,
     pub(super) last_used: u64,
@@ -212,7 +211,7 @@ impl Caller {
 
     /// Starts a call whose frame carries no sequence number yet. See [`Exchange`].
     pub(crate) fn exchange(&self, frame: Vec<u8>, deadline: Option<Instant>, now: Instant) -> Exchange<'_> {
-        Exchange { caller: self, frame, deadline, now, state: State::Ready }
+        Exchange::new(self, frame, deadline, now)
     }
 
     /// Sends requests that are never answered, all in `frames`.
@@ -236,7 +235,7 @@ impl Caller {
     }
 
     /// Takes a slot. The waker is stored with it, so the answer can't be missed.
-    fn begin(&self, deadline: Option<Instant>, now: Instant, waker: &Waker) -> Result<Begun> {
+    pub(super) fn begin(&self, deadline: Option<Instant>, now: Instant, waker: &Waker) -> Result<Begun> {
         let millis = self.link.millis(now);
         let due = deadline.map(|at| self.link.millis_ceil(at));
         let mut calls = self.calls();
@@ -272,7 +271,7 @@ impl Caller {
 
     /// Ends calls that had to make room for newer ones.
     #[cold]
-    fn displace(&self, seqs: Vec<u32>) {
+    pub(super) fn displace(&self, seqs: Vec<u32>) {
         for seq in seqs {
             let error = Error::new(
                 Reason::OverloadQueue,
@@ -346,7 +345,7 @@ impl Caller {
     }
 
     /// The caller does not want the answer any more.
-    fn give_up(&self, seq: u32, start: u64) -> Option<Result<Frame, Failure>> {
+    pub(super) fn give_up(&self, seq: u32, start: u64) -> Option<Result<Frame, Failure>> {
         let unsent = self.link.withdraw(start);
         let (outcome, remaining) = {
             let mut calls = self.calls();
@@ -388,157 +387,11 @@ impl Caller {
     }
 }
 
-struct Begun {
-    seq: u32,
-    alone: bool,
+/// A call that has its slot.
+pub(super) struct Begun {
+    pub(super) seq: u32,
+    /// No other call waits.
+    pub(super) alone: bool,
     /// The deadline lies before the moment the driver would look.
-    early: bool,
-}
-
-enum State {
-    Ready,
-    Waiting { seq: u32, start: u64 },
-    Done,
-}
-
-/// One call on one connection, from the frame to its answer.
-///
-/// Dropping it cancels the call: a frame that still waits is withdrawn, the peer is told if it understands that, and the slot
-/// stays taken until the late answer has come.
-pub(crate) struct Exchange<'a> {
-    caller: &'a Caller,
-    frame: Vec<u8>,
-    deadline: Option<Instant>,
-    now: Instant,
-    state: State,
-}
-
-impl Exchange<'_> {
-    fn start(&mut self, waker: &Waker) -> Result<()> {
-        let mut frame = std::mem::take(&mut self.frame);
-        let begun = self.caller.begin(self.deadline, self.now, waker);
-        let Begun { seq, alone, early } = match begun {
-            Ok(begun) => begun,
-            Err(error) => {
-                buffers::put_scratch(frame);
-                return Err(error);
-            }
-        };
-        set_seq(&mut frame, u64::from(seq));
-        let sent = self.caller.link.send(&mut frame, Some(seq), if alone { Flush::Now } else { Flush::Batch });
-        buffers::put_scratch(frame);
-        match sent {
-            Ok(sent) => {
-                self.state = State::Waiting { seq, start: sent.start };
-                if !sent.displaced.is_empty() {
-                    self.caller.displace(sent.displaced);
-                }
-                if early {
-                    self.caller.link.kick();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                let mut calls = self.caller.calls();
-                if let Some(GaveUp::Waiting(Waiting { timer: Some(timer), .. })) = calls.pending.give_up(seq, false) {
-                    calls.wheel.cancel(timer);
-                }
-                let remaining = calls.pending.len();
-                drop(calls);
-                self.caller.after_batch(remaining);
-                Err(error)
-            }
-        }
-    }
-
-    /// What the driver stored, with what this side knows about delivery.
-    fn conclude(&mut self, start: u64, outcome: Result<Frame, Failure>) -> Result<Frame> {
-        self.state = State::Done;
-        outcome.map_err(|failure| match failure {
-            Failure::Own(error) => error,
-            Failure::Lost(error) => {
-                // A peer that refused the handshake has read nothing.
-                let sent = start < self.caller.link.written() && error.kind() != ErrorKind::Connect;
-                error.with_delivery(if sent { Delivery::MaybeRun } else { Delivery::NotSent })
-            }
-        })
-    }
-
-    /// The deadline has passed. An answer that came at the same moment wins.
-    fn expired(&mut self, seq: u32, start: u64) -> Result<(Frame, Instant)> {
-        let unsent = start >= self.caller.link.written();
-        if let Some(outcome) = self.caller.give_up(seq, start) {
-            return self.conclude(start, outcome).map(|frame| (frame, Instant::now()));
-        }
-        self.state = State::Done;
-        let remote = &self.caller.link.info.remote;
-        Err(if unsent {
-            Error::new(Reason::TimeoutQueued, format!("the deadline passed before the request to {remote} was sent"))
-                .with_delivery(Delivery::NotSent)
-        } else {
-            Error::new(Reason::TimeoutCall, format!("no answer from {remote} before the deadline"))
-                .with_delivery(Delivery::MaybeRun)
-        })
-    }
-}
-
-impl Future for Exchange<'_> {
-    /// The answer, and when it came.
-    type Output = Result<(Frame, Instant)>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        match this.state {
-            State::Ready => match this.start(cx.waker()) {
-                Ok(()) => Poll::Pending,
-                Err(error) => {
-                    this.state = State::Done;
-                    Poll::Ready(Err(error))
-                }
-            },
-            State::Waiting { seq, start } => {
-                let mut calls = this.caller.calls();
-                if let Some(outcome) = calls.pending.take(seq) {
-                    let at = calls.answered_at;
-                    drop(calls);
-                    return Poll::Ready(this.conclude(start, outcome).map(|frame| (frame, at)));
-                }
-                match calls.pending.waiter_mut(seq) {
-                    Some(waiting) if waiting.expired => {
-                        drop(calls);
-                        Poll::Ready(this.expired(seq, start))
-                    }
-                    Some(waiting) => {
-                        match &mut waiting.waker {
-                            Some(waker) => waker.clone_from(cx.waker()),
-                            none => *none = Some(cx.waker().clone()),
-                        }
-                        Poll::Pending
-                    }
-                    None => {
-                        let error = calls.closed.clone().unwrap_or_else(|| {
-                            Error::new(Reason::InternalBug, "the call's slot is gone but the connection is open")
-                        });
-                        drop(calls);
-                        Poll::Ready(
-                            this.conclude(start, Err(Failure::Lost(error))).map(|frame| (frame, Instant::now())),
-                        )
-                    }
-                }
-            }
-            State::Done => panic!("an exchange was polled after its end"),
-        }
-    }
-}
-
-impl Drop for Exchange<'_> {
-    fn drop(&mut self) {
-        match self.state {
-            State::Waiting { seq, start } => {
-                self.caller.give_up(seq, start);
-            }
-            State::Ready => buffers::put_scratch(std::mem::take(&mut self.frame)),
-            State::Done => {}
-        }
-    }
+    pub(super) early: bool,
 }

@@ -14,6 +14,7 @@ pub(crate) mod buffers;
 pub(crate) mod caller;
 mod client_role;
 pub(crate) mod driver;
+mod exchange;
 pub(crate) mod link;
 mod outbox;
 
