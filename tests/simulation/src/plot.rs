@@ -87,11 +87,14 @@ fn draw(out: &mut String, panel: &Panel, x_title: &str) -> std::fmt::Result {
             short(value)
         )?;
     }
-    for step in 0..=5 {
-        let value = last * f64::from(step) / 5.0;
-        let (x, y) = place(value, 0.0);
-        let (unit, anchor) = if step == 5 { (x_title, "end") } else { ("", "middle") };
-        let (text, y) = (format!("{} {unit}", short(value)), y + 18.0);
+    let step = round_up(last / 8.0);
+    let ticks = (last / step) as u32;
+    for tick in 0..=ticks {
+        let (x, y) = place(step * f64::from(tick), 0.0);
+        let unit = if tick == ticks { x_title } else { "" };
+        let (text, y) = (format!("{} {unit}", short(step * f64::from(tick))), y + 18.0);
+        // The unit stands behind the last figure, as far as there is room.
+        let anchor = if x > width - 20.0 { "end" } else { "middle" };
         writeln!(
             out,
             "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>",
@@ -109,7 +112,7 @@ fn draw(out: &mut String, panel: &Panel, x_title: &str) -> std::fmt::Result {
     Ok(())
 }
 
-/// The next 1, 2, 4 or 8 times a power of ten: quarters of it are short.
+/// The next 1, 2, 4 or 8 times a power of ten: quarters and multiples of it are short.
 fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.max(1e-9).log10().floor());
     [1.0, 2.0, 4.0, 8.0, 10.0].into_iter().map(|digit| digit * power).find(|top| *top >= value).unwrap_or(value)
