@@ -12,7 +12,7 @@ build: setup ## build the library and every program of the tests
 	cargo build --release --locked --workspace --all-features --bins --examples
 	tests/stages/run programs
 
-demo: ## servers and calls of every kind, without any registry
+demo: ## three servers without any registry: calls of every kind, one killed under load, a circuit breaker
 	examples/demo/run
 
 test: ## everything that fits into half an hour on two cores

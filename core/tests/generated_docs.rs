@@ -1,6 +1,7 @@
 //! `docs/CONFIGURATION.md`, `docs/ERRORS.md`, `docs/METRICS.md` and `tests/vectors/errors.json` are what the tables in the code say.
 //!
-//! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew.
+//! `RPCX_BLESS=1 cargo test -p librpcx --test generated_docs` writes them anew. `docs/guide/failures.md` is written by hand
+//! and agrees with them.
 
 use rpcx::config::{
     CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow,
@@ -53,6 +54,64 @@ fn compare(path: &str, expected: &str) {
         actual.lines().nth(line).unwrap_or("(end)"),
         expected.lines().nth(line).unwrap_or("(end)"),
     );
+}
+
+#[test]
+fn failures_md_agrees_with_the_tables() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/failures.md")).unwrap();
+    let options =
+        [ClientOptions::rows(), CallOptions::rows(), ServerOptions::rows(), DiscoveryOptions::rows()].concat();
+    let mut defaults = 0;
+    let mut parts = text.split('`');
+    parts.next();
+    // In turn what is between backticks, and what follows.
+    while let (Some(word), Some(after)) = (parts.next(), parts.next()) {
+        if !word.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte)) {
+            continue;
+        }
+        let mut rows = options.iter().filter(|row| row.name == word).peekable();
+        let is_group = options.iter().any(|row| row.name.starts_with(&format!("{word}.")));
+        assert!(rows.peek().is_some() || is_group || is_word_of_the_tables(word), "`{word}` is nowhere in the tables");
+        if let Some((default, _)) = after.strip_prefix(" (").and_then(|rest| rest.split_once([')', ',']))
+            && rows.peek().is_some()
+        {
+            assert!(rows.any(|row| row.default == default), "`{word}` is not {default} by default");
+            defaults += 1;
+        }
+    }
+    assert!(defaults > 10, "{defaults} defaults are told");
+    let lines = text.lines().filter(|line| line.starts_with("| ") && !line.contains("the call gets |"));
+    assert!(lines.map(check_failure).count() > 25);
+}
+
+/// A fail mode, select mode or policy, or what an error has.
+fn is_word_of_the_tables(word: &str) -> bool {
+    FailMode::ALL.iter().any(|mode| mode.as_str() == word)
+        || SelectMode::ALL.iter().any(|mode| mode.as_str() == word)
+        || InFlightPolicy::ALL.iter().any(|policy| policy.as_str() == word)
+        || Delivery::ALL.iter().any(|delivery| delivery.as_str() == word)
+        || Reason::ALL.iter().any(|reason| reason.as_str() == word)
+}
+
+/// Reasons, delivery states and "tried again" of a line fit together.
+fn check_failure(line: &str) {
+    let cells: Vec<&str> = line.split(" | ").collect();
+    let [_, gets, again, ..] = cells[..] else { panic!("a line of four cells: {line}") };
+    let words: Vec<&str> = gets.split('`').skip(1).step_by(2).collect();
+    let reasons: Vec<&Reason> = Reason::ALL.iter().filter(|reason| words.contains(&reason.as_str())).collect();
+    let deliveries: Vec<&Delivery> = Delivery::ALL.iter().filter(|state| words.contains(&state.as_str())).collect();
+    assert_eq!(reasons.is_empty(), deliveries.is_empty(), "a reason has a delivery state: {line}");
+    for reason in &reasons {
+        assert!(deliveries.iter().any(|state| reason.deliveries().contains(state)), "{reason}: {line}");
+        let may_run = deliveries.contains(&&Delivery::MaybeRun);
+        let expected = match reason.retry() {
+            Retry::Never => "no",
+            Retry::ByDelivery if may_run => "if idempotent",
+            Retry::ByDelivery => "yes",
+        };
+        assert_eq!(again, expected, "{reason}: {line}");
+    }
 }
 
 fn configuration() -> String {

@@ -7,14 +7,14 @@ use rpcx::client::{Batch, CallOptions, Response};
 use rpcx::protocol::SerializeType;
 use rpcx::{Client, Delivery, ErrorKind, Result};
 
-use crate::report::{Outcome, Report, expect};
+use crate::report::{Outcome, Report, Tally, expect};
 use crate::service::{Args, ArithClient, Counts, LabClient, Relay, Reply};
 
 /// How long the demo waits for something that happens elsewhere.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of them, on the server of `client`; `other` and `all` are addresses for calls that need more than one.
-pub(crate) async fn run(client: &Client, other: &str, all: &Client) -> Result<usize> {
+pub(crate) async fn run(client: &Client, other: &str, all: &Client) -> Result<Tally> {
     let arith = ArithClient::new(client)?;
     let lab = LabClient::new(client)?;
     let mut report = Report::new("Calls of every kind");

@@ -1,171 +1,158 @@
-//! Many calls: how fast they are, and what becomes of them when a server dies.
+//! Callers that do not pause while something happens to their servers, and what they saw of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rpcx::client::{Batch, CallOptions, Response};
-use rpcx::stats::{Distribution, Histogram};
-use rpcx::{Client, Error, Result};
+use rpcx::client::CallOptions;
+use rpcx::{Client, Result};
+use tokio::task::JoinSet;
 
 use crate::processes::Process;
-use crate::report::{Outcome, Report, expect, table};
-use crate::service::{Args, ArithClient, Reply};
+use crate::report::{Outcome, expect, table};
+use crate::service::{Args, ArithClient};
 
-/// Calls of each burst.
-const CALLS: i64 = 10_000;
+/// Callers that call at once.
+pub(crate) const CALLERS: usize = 8;
 
-/// Callers that call at once while a server dies.
-const CALLERS: usize = 8;
+/// How long the demo waits for what a server's trouble or recovery shall lead to.
+const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Bursts of 10,000 calls, by the number of callers, then as one batch.
-pub(crate) async fn bursts(client: &Client) -> Outcome<()> {
-    let arith = ArithClient::new(client)?;
-    let mut rows = Vec::new();
-    for callers in [1, 10, 100] {
-        let begin = Instant::now();
-        let mut tasks = Vec::new();
-        for _ in 0..callers {
-            let arith = arith.clone();
-            tasks.push(tokio::spawn(async move {
-                let latencies = Histogram::default();
-                for number in 0..CALLS / callers {
-                    let begin = Instant::now();
-                    let product = arith.mul(&Args { a: number, b: 3 }).await?.c;
-                    latencies.record(begin.elapsed().as_nanos().try_into().unwrap_or(u64::MAX));
-                    if product != 3 * number {
-                        return Err(Error::from(format!("{number} x 3 = {product}")));
-                    }
-                }
-                Ok(latencies)
-            }));
-        }
-        let mut latencies = Distribution::default();
-        for task in tasks {
-            latencies.add(&task.await??);
-        }
-        let who = if callers == 1 { "1 caller".to_owned() } else { format!("{callers} callers") };
-        rows.push(row(who, latencies.count(), begin.elapsed(), Some(&latencies)));
+/// What the callers have seen so far.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    answers: BTreeMap<Arc<str>, u64>,
+    /// Calls that needed more than one attempt, and when the last of them was answered.
+    pub(crate) again: u64,
+    pub(crate) last_again: Option<Instant>,
+    failed: u64,
+    /// Why the first of those failed.
+    failure: Option<String>,
+    pub(crate) longest: Duration,
+}
+
+impl Seen {
+    /// Answers of one server.
+    pub(crate) fn answers_of(&self, server: &str) -> u64 {
+        self.answers.get(server).copied().unwrap_or_default()
     }
-    let mut batch = Batch::new();
-    for number in 0..CALLS {
-        batch.add(arith.mul_method(), Args { a: number, b: 3 }, CallOptions::new());
+
+    /// Answers of all servers.
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers.values().sum()
     }
-    let begin = Instant::now();
-    let results: Vec<Result<Response<Reply>>> = batch.run().await;
-    let took = begin.elapsed();
-    let good = results.iter().filter(|result| result.is_ok()).count();
-    expect(good == results.len(), || format!("{good} of {} calls of the batch succeeded", results.len()))?;
-    rows.push(row("1 batch".to_owned(), good as u64, took, None));
-    let headings = ["10,000 calls by", "calls", "ms", "calls/s", "p50 us", "p99 us", "max us"];
-    table("Bursts over one connection, one thread at each end", &headings, &rows);
-    Ok(())
+
+    /// Fails unless every call succeeded.
+    pub(crate) fn none_failed(&self) -> Outcome<()> {
+        let first = self.failure.as_deref().unwrap_or_default();
+        expect(self.failed == 0, || format!("{} calls failed: {first}", self.failed))
+    }
 }
 
-fn row(who: String, calls: u64, took: Duration, latencies: Option<&Distribution>) -> Vec<String> {
-    let us = |duration: Duration| format!("{:.1}", duration.as_secs_f64() * 1e6);
-    let mut row = vec![
-        who,
-        calls.to_string(),
-        format!("{:.1}", took.as_secs_f64() * 1e3),
-        format!("{:.0}", calls as f64 / took.as_secs_f64()),
-    ];
-    row.extend(match latencies {
-        Some(latencies) => [us(latencies.quantile(0.5)), us(latencies.quantile(0.99)), us(latencies.max())],
-        None => ["-", "-", "-"].map(str::to_owned),
-    });
-    row
+/// Calls from eight tasks, one after the other each. What was going on is noted in a table with what happened to the calls
+/// meanwhile.
+pub(crate) struct Load {
+    begin: Instant,
+    callers: JoinSet<()>,
+    end: Arc<AtomicBool>,
+    seen: Arc<Mutex<Seen>>,
+    /// When something happened, what, and what the callers had seen before.
+    events: Vec<(Instant, String, Seen)>,
 }
 
-/// What a caller saw.
-#[derive(Default)]
-struct Seen {
-    /// Answers by server, before and after its death.
-    answers: BTreeMap<Arc<str>, [u64; 2]>,
-    failures: Vec<String>,
-    retried: u64,
-    longest: Duration,
+impl Load {
+    /// Begins to call; the calls may run twice, and have 3 s each.
+    pub(crate) fn start(client: &Client, what: &str) -> Result<Load> {
+        let arith = ArithClient::new(client)?;
+        let (end, seen) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Seen>>::default());
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            callers.spawn(call_until(arith.clone(), end.clone(), seen.clone()));
+        }
+        let mut load = Load { begin: Instant::now(), callers, end, seen, events: Vec::new() };
+        load.note(what);
+        Ok(load)
+    }
+
+    /// Something happens now.
+    pub(crate) fn note(&mut self, what: impl Into<String>) {
+        let seen = self.seen().clone();
+        self.events.push((Instant::now(), what.into(), seen));
+    }
+
+    /// What the callers have seen so far.
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        lock(&self.seen)
+    }
+
+    /// Lets the callers call on until something is so.
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Seen) -> bool) -> Outcome<()> {
+        let limit = Instant::now() + PATIENCE;
+        while !is_so(&self.seen()) {
+            expect(Instant::now() < limit, || format!("{what}: not within {} s", PATIENCE.as_secs()))?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the calls, prints the table, and returns all that was seen.
+    pub(crate) async fn finish(mut self, title: &str, servers: &[&Process]) -> Outcome<Seen> {
+        self.end.store(true, Ordering::Relaxed);
+        while let Some(caller) = self.callers.join_next().await {
+            caller?;
+        }
+        let seen = self.seen().clone();
+        let afterwards = self.events.iter().skip(1).map(|(_, _, seen)| seen).chain([&seen]);
+        let rows: Vec<Vec<String>> =
+            self.events
+                .iter()
+                .zip(afterwards)
+                .map(|(event, then)| {
+                    let (at, what, before) = event;
+                    let mut row = vec![at.duration_since(self.begin).as_millis().to_string(), what.clone()];
+                    row.extend(servers.iter().map(|server| {
+                        (then.answers_of(&server.address) - before.answers_of(&server.address)).to_string()
+                    }));
+                    row.extend([then.again - before.again, then.failed - before.failed].map(|count| count.to_string()));
+                    row
+                })
+                .collect();
+        let mut headings = vec!["ms", "what happened"];
+        headings.extend(servers.iter().map(|server| server.name));
+        headings.extend(["sent again", "failed"]);
+        table(title, &headings, &rows);
+        Ok(seen)
+    }
 }
 
-/// Calls three servers without a pause while one of them is killed.
-pub(crate) async fn failover(client: &Client, servers: &[&Process], victim: &mut Process) -> Result<usize> {
-    let mut report = Report::new("Failover: three servers, one is killed (SIGKILL) under load");
-    let victim_address = victim.address.clone();
-    let mut seen = Seen::default();
-    report
-        .step("round robin", async {
-            let dead = Arc::new(AtomicBool::new(false));
-            let end = Arc::new(AtomicBool::new(false));
-            let arith = ArithClient::new(client)?;
-            let callers: Vec<_> =
-                (0..CALLERS).map(|_| tokio::spawn(call_until(arith.clone(), dead.clone(), end.clone()))).collect();
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            victim.kill().await?;
-            dead.store(true, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(1_000)).await;
-            end.store(true, Ordering::Relaxed);
-            for caller in callers {
-                let one = caller.await?;
-                for (server, [before, after]) in one.answers {
-                    let sum = seen.answers.entry(server).or_default();
-                    *sum = [sum[0] + before, sum[1] + after];
-                }
-                seen.failures.extend(one.failures);
-                seen.retried += one.retried;
-                seen.longest = seen.longest.max(one.longest);
-            }
-            expect(seen.failures.is_empty(), || format!("{} calls failed: {}", seen.failures.len(), seen.failures[0]))?;
-            let total: u64 = seen.answers.values().flatten().sum();
-            Ok(format!(
-                "{total} calls, none failed; {} were sent again, the longest took {:.1} ms",
-                seen.retried,
-                seen.longest.as_secs_f64() * 1e3
-            ))
-        })
-        .await;
-    report
-        .step("the survivors", async {
-            for server in servers {
-                let [before, after] = seen.answers.get(server.address.as_str()).copied().unwrap_or_default();
-                expect(before > 0 && after > 0, || format!("{} answered {before}, then {after} calls", server.name))?;
-            }
-            let [before, _] = seen.answers.get(victim_address.as_str()).copied().unwrap_or_default();
-            expect(before > 0, || "the victim never answered".to_owned())?;
-            Ok("took over what the dead one had answered".to_owned())
-        })
-        .await;
-    let failures = report.print();
-    let rows: Vec<Vec<String>> = servers
-        .iter()
-        .map(|server| (server.name, &server.address))
-        .chain([(victim.name, &victim_address)])
-        .map(|(name, address)| {
-            let [before, after] = seen.answers.get(address.as_str()).copied().unwrap_or_default();
-            vec![name.to_owned(), address.clone(), before.to_string(), after.to_string()]
-        })
-        .collect();
-    table("Answers by server", &["server", "address", "before the kill", "after it"], &rows);
-    Ok(failures)
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn call_until(arith: ArithClient, dead: Arc<AtomicBool>, end: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn call_until(arith: ArithClient, end: Arc<AtomicBool>, seen: Arc<Mutex<Seen>>) {
     let options = CallOptions::new().idempotent(true).timeout(Duration::from_secs(3));
     for number in 0.. {
         if end.load(Ordering::Relaxed) {
             break;
         }
         let begin = Instant::now();
-        match arith.mul_with(&Args { a: number, b: 3 }, &options).await {
+        let result = arith.mul_with(&Args { a: number, b: 3 }, &options).await;
+        let now = Instant::now();
+        let mut seen = lock(&seen);
+        match result {
             Ok(response) => {
-                let answers = seen.answers.entry(response.server).or_default();
-                answers[usize::from(dead.load(Ordering::Relaxed))] += 1;
-                seen.retried += u64::from(response.attempts > 1);
+                *seen.answers.entry(response.server).or_default() += 1;
+                if response.attempts > 1 {
+                    seen.again += 1;
+                    seen.last_again = Some(now);
+                }
             }
-            Err(error) => seen.failures.push(error.to_string()),
+            Err(error) => {
+                seen.failed += 1;
+                seen.failure.get_or_insert_with(|| error.to_string());
+            }
         }
-        seen.longest = seen.longest.max(begin.elapsed());
+        seen.longest = seen.longest.max(now - begin);
     }
-    seen
 }

@@ -16,10 +16,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts this program as a server and waits until it listens.
-    pub(crate) async fn start(name: &'static str, address: &str) -> Outcome<Process> {
+    /// Starts this program as a server and waits until it listens. `kind` is `steady` or `moody`.
+    pub(crate) async fn start(name: &'static str, kind: &str, address: &str) -> Outcome<Process> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["server", address])
+            .args([kind, address])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

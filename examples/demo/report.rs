@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 /// A step of the demo: what it has to show, or why it was not as expected.
@@ -10,16 +11,30 @@ pub(crate) type Outcome<T = String> = Result<T, Box<dyn Error>>;
 /// Longest time for one step.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// How many things were promised, and how many of them did not happen.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) promised: usize,
+    pub(crate) missed: usize,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.promised += other.promised;
+        self.missed += other.missed;
+    }
+}
+
 /// Steps under one heading, each a row.
 pub(crate) struct Report {
     title: &'static str,
     rows: Vec<Vec<String>>,
-    failures: usize,
+    tally: Tally,
 }
 
 impl Report {
     pub(crate) fn new(title: &'static str) -> Report {
-        Report { title, rows: Vec::new(), failures: 0 }
+        Report { title, rows: Vec::new(), tally: Tally::default() }
     }
 
     /// Runs a step and notes what it says.
@@ -27,20 +42,21 @@ impl Report {
         let begin = Instant::now();
         let outcome = tokio::time::timeout(LIMIT, step).await.unwrap_or_else(|_| Err("it never ended".into()));
         let took = begin.elapsed();
+        self.tally.promised += 1;
         let (verdict, text) = match outcome {
             Ok(text) => ("ok", text),
             Err(error) => {
-                self.failures += 1;
+                self.tally.missed += 1;
                 ("FAILED", error.to_string())
             }
         };
         self.rows.push(vec![kind.to_owned(), milliseconds(took), verdict.to_owned(), text]);
     }
 
-    /// Prints the table; returns how many steps were not as expected.
-    pub(crate) fn print(self) -> usize {
+    /// Prints the table.
+    pub(crate) fn print(self) -> Tally {
         table(self.title, &["kind", "ms", "", "what happened"], &self.rows);
-        self.failures
+        self.tally
     }
 }
 

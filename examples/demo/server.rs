@@ -1,29 +1,31 @@
 //! One server of the demo, in a process of its own: it ends when its standard input does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rpcx::client::CallOptions;
+use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Reply as Answer};
 use rpcx::protocol::metadata::Metadata;
-use rpcx::{Client, Context, Result, Server};
+use rpcx::{Client, Context, Error, Reason, Result, Server};
 use tokio::io::AsyncReadExt;
 
 use crate::service::{Args, Arith, ArithServer, Counts, Figures, Lab, LabClient, LabServer, Relay, Reply};
 
-/// Serves at `address` and says where on the first line.
-pub(crate) async fn run(address: &str) -> Result<()> {
+/// Serves at `address` and says where on the first line. `moody`: it can be told to refuse calls.
+pub(crate) async fn run(address: &str, moody: bool) -> Result<()> {
     // The panic of the demo is on purpose; its caller prints the text.
     std::panic::set_hook(Box::new(|_| {}));
     let state = Arc::new(State::default());
-    let server = Server::builder()
+    let mut server = Server::builder()
         .service(ArithServer(Calculator))
         .service(LabServer(Laboratory(state.clone())))
-        .raw("Bytes", "Echo", |_ctx: Context, payload: Bytes| async move { Ok(payload) })
-        .bind(address)
-        .start()
-        .await?;
+        .raw("Bytes", "Echo", |_ctx: Context, payload: Bytes| async move { Ok(payload) });
+    if moody {
+        server = server.interceptor(Moods(state.clone()));
+    }
+    let server = server.bind(address).start().await?;
     println!("listening on {}", server.addresses()[0]);
     let server = Arc::new(server);
     state.server.get_or_init(|| Arc::downgrade(&server));
@@ -53,6 +55,19 @@ struct State {
     notes: AtomicU64,
     begun: AtomicU64,
     given_up: AtomicU64,
+    refuses: AtomicBool,
+}
+
+/// Refuses `Arith` while it is told to, as an overloaded server does: before any handler has begun.
+struct Moods(Arc<State>);
+
+impl Interceptor for Moods {
+    fn intercept<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Answer>> {
+        if call.service == "Arith" && self.0.refuses.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(Error::new(Reason::OverloadServer, "too much to do")) });
+        }
+        next.run(call)
+    }
 }
 
 struct Laboratory(Arc<State>);
@@ -112,6 +127,11 @@ impl Lab for Laboratory {
         let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
         let count = (2..below.min(1_000_000)).filter(is_prime).count();
         Ok(count.try_into().unwrap_or(u32::MAX))
+    }
+
+    async fn refuse(&self, _ctx: &Context, all: bool) -> Result<()> {
+        self.0.refuses.store(all, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn figures(&self, _ctx: &Context, (): ()) -> Result<Figures> {

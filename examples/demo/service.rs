@@ -86,6 +86,8 @@ pub(crate) trait Lab {
     /// Works on a thread of its own, which it may block.
     #[rpc(blocking)]
     fn count_primes(&self, ctx: &Context, below: u32) -> Result<u32>;
+    /// From now on the server refuses every call of `Arith`, or does so no more.
+    async fn refuse(&self, ctx: &Context, all: bool) -> Result<()>;
     /// The statistics of the server.
     async fn figures(&self, ctx: &Context, _: ()) -> Result<Figures>;
 }

@@ -43,7 +43,48 @@ pub(crate) fn of_client(title: &str, client: &Client) {
     );
 }
 
-/// What the servers that live have counted.
+/// What a client knows of each of its servers.
+pub(crate) fn of_endpoints(title: &str, client: &Client, servers: &[&Process]) {
+    let stats = client.stats();
+    let mut known = stats.servers;
+    known.sort_by_key(|server| servers.iter().position(|process| process.address == server.server));
+    let rows: Vec<Vec<String>> = known
+        .iter()
+        .map(|server| {
+            let name = servers.iter().find(|process| process.address == server.server).map_or("-", |found| found.name);
+            let state = match (server.breaker, server.ejected, server.disallowed) {
+                (Some(state @ ("open" | "half_open")), _, _) => format!("breaker {state}"),
+                (_, true, _) => "ejected".to_owned(),
+                (_, _, true) => "not reached".to_owned(),
+                _ => "in use".to_owned(),
+            };
+            let calls = server.calls.unwrap_or_default();
+            vec![
+                name.to_owned(),
+                state,
+                server.connections.to_string(),
+                server.in_flight.to_string(),
+                calls.good.to_string(),
+                calls.failed.to_string(),
+                format!("{:.0}", calls.mean_us),
+                server.retries.to_string(),
+                server.breaker_opened.to_string(),
+            ]
+        })
+        .collect();
+    let headings =
+        ["server", "state", "connections", "in flight", "good", "failed", "mean us", "retries to it", "breaker opened"];
+    table(title, &headings, &rows);
+    println!(
+        "\n  {} calls, {} failed, {} retries; the budget has {} more",
+        stats.calls,
+        stats.errors.total(),
+        stats.retries,
+        stats.retry_budget_left
+    );
+}
+
+/// What the servers have counted since they were started.
 pub(crate) async fn of_servers(servers: &[&Process]) -> Outcome<()> {
     let mut rows = Vec::new();
     for server in servers {
@@ -69,6 +110,6 @@ pub(crate) async fn of_servers(servers: &[&Process]) -> Outcome<()> {
         "bytes in",
         "bytes out",
     ];
-    table("Statistics of the servers that live", &headings, &rows);
+    table("Statistics of the servers since they were started", &headings, &rows);
     Ok(())
 }

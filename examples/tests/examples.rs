@@ -22,7 +22,22 @@ fn the_demo_finds_everything_as_expected() {
     let output = Command::new(env!("CARGO_BIN_EXE_demo")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for heading in ["Calls of every kind", "Bursts", "Failover", "Statistics of the servers"] {
+    for heading in [
+        "Calls of every kind",
+        "Bursts",
+        "Failover:",
+        "Circuit breaker:",
+        "The servers as",
+        "Statistics of the servers",
+        "OK: all",
+    ] {
         assert!(text.contains(heading), "{heading}: {text}");
     }
+}
+
+#[test]
+fn the_demo_says_when_it_could_not_run_and_exits_with_an_error() {
+    let output = Command::new(env!("CARGO_BIN_EXE_demo")).arg("steady").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && text.contains("FAILED: "), "{text}");
 }

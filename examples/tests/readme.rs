@@ -1,4 +1,5 @@
-//! The README's quickstart is the text of two programs that run, and works in an empty crate.
+//! The README's quickstart is the text of two programs that run, and works in an empty crate; its links lead somewhere, one
+//! of them to each example.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -89,6 +90,27 @@ fn the_quickstart_is_that_of_the_readme() {
         text.split_once(MARKER).expect("the marker is there").1.to_owned()
     });
     assert_eq!(shown, programs);
+}
+
+#[test]
+fn every_link_leads_somewhere_and_every_example_is_linked() {
+    for page in ["README.md", "CONTRIBUTING.md", "docs/guide/failures.md"] {
+        let path = root().join(page);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let folder = path.parent().expect("a page is in a folder");
+        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap_or_default());
+        for target in targets.filter(|target| !target.contains("://")) {
+            assert!(folder.join(target).exists(), "{page}: nothing is at {target}");
+        }
+    }
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let folder = entry.unwrap();
+        let name = folder.file_name().into_string().unwrap();
+        if folder.path().join("main.rs").exists() && name != "demo" {
+            assert!(readme.contains(&format!("](examples/{name}/main.rs)")), "the README does not lead to {name}");
+        }
+    }
 }
 
 #[test]

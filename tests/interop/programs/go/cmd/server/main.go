@@ -34,7 +34,9 @@ Serves the interop test services on Go's rpcx until SIGTERM.
                          by the system; several addresses, or the flag repeated
   --meta QUERY           service metadata, url-encoded
   --auth TOKEN           refuse every other token
-  --option NAME=VALUE    read_timeout, write_timeout (500ms, 2s, or milliseconds), max_message_size
+  --option NAME=VALUE    read_timeout, write_timeout (500ms, 2s, or milliseconds), max_message_size,
+                         access.allow, access.deny (addresses and networks), rate_limit.connections,
+                         rate_limit.requests (a second), rate_limit.request_policy, rate_limit.burst
   --tls-cert, --tls-key  PEM files; TLS on every address
   --tls-client-ca        PEM file; clients must show a certificate of this authority
   --registry URL         refused: Go's registries are modules of their own
@@ -63,6 +65,7 @@ type config struct {
 	auth    *string
 	tls     *tls.Config
 	options []server.OptionFn
+	limits  limits
 }
 
 func parse(args []string) (*config, error) {
@@ -86,7 +89,7 @@ func parse(args []string) (*config, error) {
 			values[flag] = append(values[flag], arg)
 		}
 	}
-	c := &config{}
+	c := &config{limits: limits{burst: time.Second}}
 	var cert, key, clientCA string
 	single := map[string]*string{
 		"--meta": &c.meta, "--tls-cert": &cert, "--tls-key": &key, "--tls-client-ca": &clientCA,
@@ -144,7 +147,10 @@ func (c *config) option(text string) error {
 	case "max_message_size":
 		protocol.MaxMessageLength, err = wire.Size(value)
 	default:
-		err = errors.New("Go's server has no such option")
+		var known bool
+		if known, err = c.limits.set(name, value); !known {
+			err = errors.New("Go's server has no such option")
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("--option %s: %w", text, err)
@@ -243,6 +249,7 @@ func run(c *config) error {
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	counts := newCounts()
 	nested := &nestedClients{}
+	plugins := c.limits.plugins()
 	var servers []*server.Server
 	var addresses []string
 	failed := make(chan error, len(c.listen))
@@ -251,7 +258,7 @@ func run(c *config) error {
 		if err != nil {
 			return fmt.Errorf("cannot listen on %s: %w", address, err)
 		}
-		s, err := newServer(c, counts, nested)
+		s, err := newServer(c, plugins, counts, nested)
 		if err != nil {
 			return err
 		}
@@ -289,7 +296,7 @@ func run(c *config) error {
 	return output.Encode(counts.stopped())
 }
 
-func newServer(c *config, counts *counts, nested *nestedClients) (*server.Server, error) {
+func newServer(c *config, plugins []server.Plugin, counts *counts, nested *nestedClients) (*server.Server, error) {
 	s := server.NewServer(c.options...)
 	s.DisableHTTPGateway, s.DisableJSONRPC = true, true
 	if c.auth != nil {
@@ -299,6 +306,9 @@ func newServer(c *config, counts *counts, nested *nestedClients) (*server.Server
 			}
 			return nil
 		}
+	}
+	for _, plugin := range plugins {
+		s.Plugins.Add(plugin)
 	}
 	s.HandleServiceError = func(error) {} // errors are answers here, not news
 	return s, register(s, c.meta, counts, nested)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smallnest/rpcx/protocol"
 	"github.com/smallnest/rpcx/server"
+	"github.com/smallnest/rpcx/serverplugin"
 	"github.com/smallnest/rpcx/share"
 	"google.golang.org/protobuf/proto"
 )
@@ -21,6 +22,9 @@ import (
 // payload undecoded is a handler.
 func register(s *server.Server, meta string, counts *counts, nested *nestedClients) error {
 	s.Plugins.Add(requestPlugin{})
+	alias := serverplugin.NewAliasPlugin()
+	alias.Alias("Alias", "Times", "Arith", "Mul")
+	s.Plugins.Add(alias)
 	s.AddHandler("Echo", "Raw", counts.handler("Echo.Raw", echoRaw))
 	s.AddHandler("Echo", "Value", counts.handler("Echo.Value", echoValue))
 	s.AddHandler("Test", "Size", counts.handler("Test.Size", size))
@@ -40,16 +44,13 @@ func register(s *server.Server, meta string, counts *counts, nested *nestedClien
 
 type serializeTypeKey struct{}
 
-// requestPlugin sees each request before its service is looked up: it resolves the alias and leaves
-// the serialize type where a handler finds it.
+// requestPlugin sees each request before its service is looked up: it leaves the serialize type where a
+// handler finds it.
 type requestPlugin struct{}
 
 func (requestPlugin) PostReadRequest(ctx context.Context, r *protocol.Message, err error) error {
 	if err != nil {
 		return nil
-	}
-	if r.ServicePath == "Alias" && r.ServiceMethod == "Times" {
-		r.ServicePath, r.ServiceMethod = "Arith", "Mul"
 	}
 	if ctx, ok := ctx.(*share.Context); ok {
 		ctx.SetValue(serializeTypeKey{}, r.SerializeType())
