@@ -340,19 +340,31 @@ impl ServerBuilder {
         let (protocols, tee) = (self.protocols, self.tee);
         let server = Server::start(Parts { core, listeners, protocols, tee, options, shards, set, announcing });
         // Whoever gives up waiting for the registries has no handle to end the server by.
-        let starting = CloseOnDrop(&server);
+        let starting = CloseOnDrop { server: &server, armed: true };
         server.announce().await?;
-        std::mem::forget(starting);
+        starting.disarm();
         Ok(server)
     }
 }
 
 /// Closes a server that nobody gets.
-struct CloseOnDrop<'a>(&'a Server);
+struct CloseOnDrop<'a> {
+    server: &'a Server,
+    armed: bool,
+}
+
+impl CloseOnDrop<'_> {
+    /// Somebody gets it.
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
 
 impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.close();
+        if self.armed {
+            self.server.close();
+        }
     }
 }
 
