@@ -307,10 +307,13 @@ impl ServerBuilder {
         let pipeline = self.authenticator.is_some()
             || !self.interceptors.is_empty()
             || limit.as_ref().is_some_and(RateLimit::waits);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let core = Arc::new(ServerCore {
             table: ArcSwap::from_pointee(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
             workers: Arc::new(Workers::new(options.worker_threads as usize, options.worker_queue as usize)),
+            // What waits is bounded by the requests in flight.
+            compression: Arc::new(Workers::new(cores, usize::MAX)),
             authenticator: self.authenticator,
             auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
