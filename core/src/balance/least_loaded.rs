@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 /// Latencies are averaged over about this time.
 const AVERAGING_TIME: Duration = Duration::from_secs(1);
 
-/// After so long without a call, half of what is known of a node's latency is forgotten: a node that was slow is tried
-/// again.
+/// After so long without a call, half of what is known of a node's latency is forgotten, and all of it with the next call: a
+/// node that was slow is tried again, and may have recovered.
 const HALF_LIFE: Duration = Duration::from_secs(1);
+
+/// A node that has had no call for a [`HALF_LIFE`] and was passed over so many times since gets one call, which finds out
+/// how it is now. Counted, so that those who call seldom do not spend every second call on that.
+const PASSED_OVER: u32 = 8;
 
 /// A call that failed counts as if it had taken at least this long: failing fast is not being fast.
 const FAILURE_LATENCY: Duration = Duration::from_secs(1);
@@ -21,7 +25,9 @@ const FAILURE_LATENCY: Duration = Duration::from_secs(1);
 /// Of two random nodes the one where (calls in flight + 1) × average latency is less.
 ///
 /// Looking at two and not at all keeps clients that know the same from rushing to the same node. Latencies are averages
-/// that weigh new calls more; while one of the two nodes has none yet, only calls in flight are compared.
+/// that weigh new calls more; while one of the two nodes has none yet, only calls in flight are compared. A node that was slow
+/// or failed gets a single call now and then, and its share when that one went well: at the latest about 1 s after it has
+/// recovered, where calls are many.
 #[derive(Debug, Default)]
 pub struct LeastLoaded {
     table: Table<Box<[Arc<Load>]>>,
@@ -39,6 +45,8 @@ struct Load {
     latency: AtomicU64,
     /// When the last call ended, in nanoseconds since the epoch.
     updated: AtomicU64,
+    /// How often another node was preferred since that is long ago.
+    passed_over: AtomicU32,
 }
 
 impl LeastLoaded {
@@ -62,7 +70,13 @@ impl LeastLoaded {
             match (call.avoids(&nodes[one]), call.avoids(&nodes[other])) {
                 (false, false) => {
                     let now = self.now.load(Relaxed);
-                    return Some(if loads[one].is_less_than(&loads[other], now) { one } else { other });
+                    return Some(if loads[other].is_to_be_tried(now) {
+                        other
+                    } else if loads[one].is_to_be_tried(now) || loads[one].is_less_than(&loads[other], now) {
+                        one
+                    } else {
+                        other
+                    });
                 }
                 (false, true) => return Some(one),
                 (true, false) => return Some(other),
@@ -119,6 +133,19 @@ impl Load {
         cost(mine, latency) < cost(theirs, others)
     }
 
+    /// Nothing was heard of the node for so long that a call should find out how it is.
+    fn is_to_be_tried(&self, now: u64) -> bool {
+        let quiet = now.saturating_sub(self.updated.load(Relaxed));
+        if quiet < nanoseconds(HALF_LIFE) || self.in_flight.load(Relaxed) > 0 || self.latency.load(Relaxed) == 0 {
+            return false;
+        }
+        let due = self.passed_over.fetch_add(1, Relaxed) >= PASSED_OVER;
+        if due {
+            self.passed_over.store(0, Relaxed);
+        }
+        due
+    }
+
     /// The average latency, the older the less; 0 if there is none.
     fn latency_at(&self, now: u64) -> u64 {
         let latency = self.latency.load(Relaxed);
@@ -129,7 +156,11 @@ impl Load {
     fn record(&self, latency: Duration, now: u64) {
         let before = self.latency.load(Relaxed);
         let elapsed = now.saturating_sub(self.updated.swap(now, Relaxed));
-        let kept = if before == 0 { 0.0 } else { (-(elapsed as f64) / nanoseconds(AVERAGING_TIME) as f64).exp() };
+        let is_first = before == 0 || elapsed >= nanoseconds(HALF_LIFE);
+        if is_first {
+            self.passed_over.store(0, Relaxed);
+        }
+        let kept = if is_first { 0.0 } else { (-(elapsed as f64) / nanoseconds(AVERAGING_TIME) as f64).exp() };
         // Calls that end in the same moment count too: at least a hundredth each.
         let kept = kept.min(0.99);
         let average = before as f64 * kept + nanoseconds(latency) as f64 * (1.0 - kept);
@@ -225,9 +256,46 @@ mod tests {
             _ => (Verdict::Answered, MS),
         });
         assert!((1..5).contains(&counts[0]), "{counts:?}");
-        // 1 s has to be halved ten times to be less than 1 ms.
-        let counts = world.run(30_000, |_| (Verdict::Answered, MS));
+        // It is asked once after a second, and then known to be as good as the other.
+        let counts = world.run(1_500, |_| (Verdict::Answered, MS));
         assert!(counts[0] > 100, "{counts:?}");
+    }
+
+    #[test]
+    fn a_node_that_has_recovered_is_back_soon_however_fast_the_others_are() {
+        let fast = Duration::from_micros(50);
+        let mut world = World::new(&["bad", "good", "better"]);
+        world.run(1_000, |index| (if index == 0 { Verdict::Failed } else { Verdict::Answered }, fast));
+        let recovered = world.now;
+        let mut first = None;
+        while world.now < recovered + Duration::from_secs(2) {
+            let counts = world.run(1, |_| (Verdict::Answered, fast));
+            first = first.or((counts[0] > 0).then_some(world.now));
+        }
+        assert!(first.is_some());
+        let counts = world.run(900, |_| (Verdict::Answered, fast));
+        assert!(counts.iter().all(|count| (200..400).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_slow_node_gets_few_calls_of_those_that_come_seldom() {
+        let mut world = World::new(&["fast", "slow"]);
+        let mut slow = 0;
+        for _ in 0..500 {
+            world.now += Duration::from_secs(1);
+            slow += world.run(1, |index| (Verdict::Answered, if index == 0 { MS } else { 200 * MS }))[1];
+        }
+        assert!((30..80).contains(&slow), "{slow} of 500");
+    }
+
+    #[test]
+    fn one_call_at_a_time_finds_out_whether_a_node_has_recovered() {
+        let mut world = World::new(&["bad", "good"]);
+        world.run(100, |index| (if index == 0 { Verdict::Failed } else { Verdict::Answered }, MS));
+        world.now += Duration::from_secs(2);
+        world.run(1, |_| (Verdict::Answered, MS));
+        let chosen: Vec<_> = (0..50).map(|_| world.select()).collect();
+        assert_eq!(chosen.iter().filter(|index| **index == 0).count(), 1, "{chosen:?}");
     }
 
     #[test]

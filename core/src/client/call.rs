@@ -239,6 +239,21 @@ impl Target<'_> {
         attempt: u32,
         now: Instant,
     ) -> Result<Answer> {
+        let (selected, frame) = self.prepare(plan, payload, tried, again, now).await?;
+        // Read by a backup request, which avoids this server.
+        let _ = plan.first.set(selected.endpoint.address.clone());
+        self.exchange(plan, selected, frame, attempt, now).await
+    }
+
+    /// The request of an attempt and its server.
+    async fn prepare(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        tried: &[Arc<str>],
+        again: Option<&str>,
+        now: Instant,
+    ) -> Result<(Selected<'_>, Vec<u8>)> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
             (Ok(start), Some(address)) => self.select_again(address, now).map(|selected| (start, selected)),
@@ -250,11 +265,7 @@ impl Target<'_> {
             Ok(selected)
         });
         match chosen {
-            Ok(selected) => {
-                // Read by a backup request, which avoids this server.
-                let _ = plan.first.set(selected.endpoint.address.clone());
-                self.exchange(plan, selected, frame, attempt, now).await
-            }
+            Ok(selected) => Ok((selected, frame)),
             Err(error) => {
                 buffers::put_scratch(frame);
                 Err(error)
@@ -322,25 +333,35 @@ impl Target<'_> {
         }
     }
 
-    /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins.
+    /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins. When the
+    /// first fails before that, the next one is asked in its place.
     async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
         let mut first = std::pin::pin!(self.attempt(plan, payload, &[], None, 1, plan.now));
+        if plan.retries() == 0 {
+            return first.await;
+        }
         let early = tokio::time::timeout(plan.backup_latency(), &mut first).await;
-        let may_ask = |error: &Error| self.may_retry(plan, error, 1);
-        match early {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) if !may_ask(&error) || !self.client.may_spend_retry(Instant::now()) => return Err(error),
-            Err(_) if !self.client.may_spend_retry(Instant::now()) => return first.await,
-            _ => {}
+        let failed = match early {
+            Ok(Err(error)) if self.may_retry(plan, &error, 1) => Some(error),
+            Ok(done) => return done,
+            Err(_) => None,
+        };
+        let tried = plan.first.get().cloned();
+        let now = Instant::now();
+        if let Some(error) = failed {
+            if !self.client.may_spend_retry(now) {
+                return Err(error);
+            }
+            self.method.recorder.retried();
+            let second = self.attempt(plan, payload, tried.as_slice(), None, 2, now).await;
+            return second.map_err(|error| error.with_attempts(2));
         }
+        let Some((selected, frame)) = self.prepare_backup(plan, payload, tried.as_slice(), now).await else {
+            return first.await;
+        };
         self.method.recorder.retried();
-        let tried: Vec<Arc<str>> = plan.first.get().cloned().into_iter().collect();
-        let second = self.attempt(plan, payload, &tried, None, 2, Instant::now());
-        if early.is_ok() {
-            return second.await;
-        }
-        let mut second = std::pin::pin!(second);
-        tokio::select! {
+        let mut second = std::pin::pin!(self.exchange(plan, selected, frame, 2, now));
+        let answer = tokio::select! {
             answer = &mut first => match answer {
                 Ok(answer) => Ok(answer),
                 Err(_) => second.await,
@@ -349,7 +370,31 @@ impl Target<'_> {
                 Ok(answer) => Ok(answer),
                 Err(_) => first.await,
             },
+        };
+        match answer {
+            Ok(answer) => Ok(Answer { attempts: 2, ..answer }),
+            Err(error) => Err(error.with_attempts(2)),
         }
+    }
+
+    /// A backup request to a server that is not the first one's. `None`: the first is not known yet, there is no other, or
+    /// the budget is spent.
+    async fn prepare_backup(
+        &self,
+        plan: &Plan<'_>,
+        payload: PayloadFn<'_>,
+        first: &[Arc<str>],
+        now: Instant,
+    ) -> Option<(Selected<'_>, Vec<u8>)> {
+        if first.is_empty() {
+            return None;
+        }
+        let (selected, frame) = self.prepare(plan, payload, first, None, now).await.ok()?;
+        if first.contains(&selected.endpoint.address) || !self.client.may_spend_retry(now) {
+            buffers::put_scratch(frame);
+            return None;
+        }
+        Some((selected, frame))
     }
 }
 

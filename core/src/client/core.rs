@@ -16,7 +16,7 @@ use super::push::PushQueue;
 use super::routes::Routes;
 use crate::config::ClientOptions;
 use crate::connection::LinkOptions;
-use crate::connection::caller::{Caller, CallerOptions};
+use crate::connection::caller::{Caller, CallerOptions, SilenceSink};
 use crate::connection::link::QueueLimits;
 use crate::discovery::Discovery;
 use crate::error::{Error, Reason, Result};
@@ -47,7 +47,12 @@ impl Dialer {
     }
 
     /// Opens one connection on `shard`, which is the calling one.
-    pub(super) async fn dial(&self, address: &Address, shard: &Shard) -> Result<Arc<Caller>> {
+    pub(super) async fn dial(
+        &self,
+        address: &Address,
+        silence: Box<dyn SilenceSink>,
+        shard: &Shard,
+    ) -> Result<Arc<Caller>> {
         if self.is_closed() {
             return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
         }
@@ -56,7 +61,16 @@ impl Dialer {
         let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
-        Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), shard))
+        Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), Some(silence), shard))
+    }
+
+    /// Waits for a sign of life on a new connection, which ends if there is none.
+    pub(super) async fn prove(&self, caller: &Caller) -> Result<()> {
+        let proven = caller.proven(self.dial.connect_timeout).await;
+        proven.inspect_err(|error| {
+            self.recorder.failed();
+            caller.link.close(error.clone());
+        })
     }
 }
 

@@ -6,18 +6,21 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::core::Dialer;
-use crate::connection::caller::Caller;
+use crate::connection::caller::{Caller, SilenceSink};
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
 use crate::shard::{Shard, ShardId};
 use crate::stats::EndpointStats;
 use crate::transport::Address;
+
+/// How soon a server that fell silent is looked at again while it is asked for a sign of life.
+const PROBE_PACE: Duration = Duration::from_secs(1);
 
 type Dialled = Option<Result<Arc<Caller>>>;
 
@@ -76,8 +79,10 @@ pub(crate) struct Endpoint {
     leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
     backoff: Mutex<DialBackoff>,
-    /// The last dial failed: `backoff` has something to say.
+    /// The last dial failed, so that `backoff` has something to say, or the server fell silent.
     dial_failed: AtomicBool,
+    /// A connection ended because nothing came any more: the next ones are used once they have brought an answer.
+    silent: AtomicBool,
     retries: AtomicU64,
     /// With the option `breaker.enabled`.
     pub(super) breaker: Option<Breaker>,
@@ -89,6 +94,7 @@ impl Endpoint {
             parsed: address.parse(),
             breaker: dialer.health.breaker(Instant::now()),
             dial_failed: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
             retries: AtomicU64::new(0),
             backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
             address,
@@ -104,8 +110,12 @@ impl Endpoint {
     #[inline]
     pub(super) fn is_preferred(&self, now: Instant) -> bool {
         !self.dial_failed.load(Ordering::Relaxed)
-            || self.ready().is_some()
-            || self.allowed_at().is_none_or(|at| at <= now)
+            || !self.is_silent() && (self.ready().is_some() || self.allowed_at().is_none_or(|at| at <= now))
+    }
+
+    /// It must show a sign of life before calls go to it.
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     /// While it waits out a failed dial, when that is over.
@@ -113,12 +123,29 @@ impl Endpoint {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner).until()
     }
 
-    /// Until when the server is out of selection: no connection can be opened and none is open, or the breaker is. `None`:
-    /// it is in.
-    pub(super) fn out_until(&self, now: Instant) -> Option<Instant> {
-        let undialled = self.dial_failed.load(Ordering::Relaxed).then(|| self.allowed_at()).flatten();
-        let undialled = undialled.filter(|at| *at > now && !self.has_usable());
+    /// Until when the server is out of selection: no connection can be opened and none is open, it is silent, or its breaker
+    /// is open. `None`: it is in. Asks a silent server for a sign of life when it is time for that.
+    pub(super) fn out_until(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+        let undialled = if self.is_silent() {
+            let waits = self.allowed_at().filter(|at| *at > now);
+            // Whatever becomes of the probe is told as a change of health; until then nobody need look.
+            Some(waits.unwrap_or_else(|| {
+                self.probe();
+                now + PROBE_PACE
+            }))
+        } else {
+            let undialled = self.dial_failed.load(Ordering::Relaxed).then(|| self.allowed_at()).flatten();
+            undialled.filter(|at| *at > now && !self.has_usable())
+        };
         undialled.max(self.breaker.as_ref().and_then(|breaker| breaker.open_until(now)))
+    }
+
+    /// Opens a connection for which no call waits, unless one is being opened.
+    fn probe(self: &Arc<Self>) {
+        if let (Ok(address), Ok(shard)) = (&self.parsed, Shard::current()) {
+            let lane = self.lane(&shard);
+            self.join_dial(&lane, &shard, address);
+        }
     }
 
     /// Any shard has a connection that takes calls.
@@ -157,6 +184,7 @@ impl Endpoint {
         let connections = self.connections();
         let breaker = self.breaker.as_ref();
         let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.has_usable();
+        let waits = undialled && self.allowed_at().is_some_and(|at| at > now);
         EndpointStats {
             service: service.to_owned(),
             server: self.address.to_string(),
@@ -164,7 +192,7 @@ impl Endpoint {
             breaker_opened: breaker.map_or(0, Breaker::opened),
             ejected: false,
             ejections: 0,
-            disallowed: undialled && self.allowed_at().is_some_and(|at| at > now),
+            disallowed: waits || self.is_silent(),
             connections: connections.len() as u64,
             in_flight: connections.iter().map(|caller| caller.in_flight() as u64).sum(),
             retries: self.retries.load(Ordering::Relaxed),
@@ -172,8 +200,13 @@ impl Endpoint {
         }
     }
 
-    /// A dial ended.
-    fn dialled(&self, succeeded: bool) {
+    /// A dial ended, with a sign of life where the server was silent.
+    fn dialled(&self, result: Result<(), &Error>) {
+        let succeeded = result.is_ok();
+        // A server that refuses is gone, and what accepts at its address later is another process.
+        if result.map_or_else(|error| error.reason() != Reason::ConnectTimeout, |()| true) {
+            self.silent.store(false, Ordering::Relaxed);
+        }
         {
             let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
             if succeeded {
@@ -273,11 +306,18 @@ impl Endpoint {
         *current = Some(receiver.clone());
         let (endpoint, place, address, shard_of) = (self.clone(), place.clone(), address.clone(), shard.clone());
         shard.spawn(async move {
-            let result = endpoint.dialer.dial(&address, &shard_of).await;
+            let silence = Box::new(Arc::downgrade(&endpoint));
+            let mut result = endpoint.dialer.dial(&address, silence, &shard_of).await;
+            if let Ok(caller) = &result
+                && endpoint.is_silent()
+                && let Err(error) = endpoint.dialer.prove(caller).await
+            {
+                result = Err(error);
+            }
             let result = result
                 .inspect(|caller| endpoint.replace(&place, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
-            endpoint.dialled(result.is_ok());
+            endpoint.dialled(result.as_ref().map(drop));
             if endpoint.dialer.is_closed()
                 && let Ok(caller) = &result
             {
@@ -306,6 +346,15 @@ impl Endpoint {
         let lanes = self.lanes.load();
         let all = lanes.iter().filter_map(|lane| lane.live.clone()).chain(leaving.iter().filter_map(Weak::upgrade));
         all.filter(|caller| caller.link.is_open()).collect()
+    }
+}
+
+impl SilenceSink for Weak<Endpoint> {
+    fn fell_silent(&self) {
+        let Some(endpoint) = self.upgrade() else { return };
+        endpoint.silent.store(true, Ordering::Relaxed);
+        endpoint.dial_failed.store(true, Ordering::Relaxed);
+        endpoint.dialer.health.changed();
     }
 }
 

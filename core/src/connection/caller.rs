@@ -32,6 +32,12 @@ pub(crate) trait PushSink: Send + Sync {
     fn admits(&self, link: &Arc<Link>) -> bool;
 }
 
+/// Hears that a peer says nothing any more.
+pub(crate) trait SilenceSink: Send + Sync {
+    /// The connection ends because the peer answered no heartbeat. Its calls have not failed yet.
+    fn fell_silent(&self);
+}
+
 /// Limits and times of the calling side.
 #[derive(Clone, Debug)]
 pub(crate) struct CallerOptions {
@@ -88,12 +94,20 @@ pub(crate) struct Caller {
     peer: Mutex<PeerWords>,
     draining: AtomicBool,
     idle: Notify,
+    /// The first heartbeat was answered, or never will be.
+    answered: Notify,
     pub(super) options: CallerOptions,
     pub(super) pushes: Option<Arc<dyn PushSink>>,
+    pub(super) silence: Option<Box<dyn SilenceSink>>,
 }
 
 impl Caller {
-    pub(crate) fn new(link: Arc<Link>, options: CallerOptions, pushes: Option<Arc<dyn PushSink>>) -> Caller {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        options: CallerOptions,
+        pushes: Option<Arc<dyn PushSink>>,
+        silence: Option<Box<dyn SilenceSink>>,
+    ) -> Caller {
         let says_hello = options.heartbeat_interval > Duration::ZERO;
         let peer = if says_hello { PeerWords::Awaited(Vec::new()) } else { PeerWords::Known(Features::NONE) };
         Caller {
@@ -110,8 +124,10 @@ impl Caller {
             peer: Mutex::new(peer),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
+            answered: Notify::new(),
             options,
             pushes,
+            silence,
         }
     }
 
@@ -127,6 +143,34 @@ impl Caller {
     /// Calls that wait for an answer.
     pub(crate) fn in_flight(&self) -> usize {
         self.calls().pending.len()
+    }
+
+    /// Sends the hello alone and waits until it is answered: the process there runs. An accepted connection does not say
+    /// that, since the system accepts for a process that is stopped.
+    ///
+    /// # Errors
+    /// `connect.timeout` after `limit`, or why the connection ended.
+    pub(crate) async fn proven(&self, limit: Duration) -> Result<()> {
+        self.link.send_waiting();
+        if tokio::time::timeout(limit, self.answered.notified()).await.is_err() {
+            let remote = &self.link.info.remote;
+            return Err(Error::new(
+                Reason::ConnectTimeout,
+                format!(
+                    "{remote} accepted the connection but answered no heartbeat within connect_timeout ({limit:?}); \
+                     a server that cannot answer any needs heartbeat_interval=0"
+                ),
+            ));
+        }
+        match &self.calls().closed {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// See [`proven`](Self::proven).
+    pub(super) fn has_answered(&self) {
+        self.answered.notify_one();
     }
 
     fn peer(&self) -> MutexGuard<'_, PeerWords> {
@@ -328,6 +372,7 @@ impl Caller {
             }
             calls.wheel = Wheel::new();
         }
+        self.has_answered();
         for waker in wakers {
             waker.wake();
         }

@@ -23,7 +23,10 @@ pub(crate) struct ClientRole {
     heartbeat: Heartbeat,
     wakers: Vec<Waker>,
     expired: Vec<u32>,
-    last_traffic: u64,
+    /// When something else than a heartbeat came last.
+    last_traffic: Option<u64>,
+    /// The peer has answered a heartbeat.
+    answered: bool,
     /// Nothing is read before the user has read pushes: the silence is our own.
     held: bool,
 }
@@ -41,7 +44,15 @@ impl ClientRole {
             },
             0,
         );
-        ClientRole { caller, heartbeat, wakers: Vec::new(), expired: Vec::new(), last_traffic: 0, held: false }
+        ClientRole {
+            caller,
+            heartbeat,
+            wakers: Vec::new(),
+            expired: Vec::new(),
+            last_traffic: None,
+            answered: false,
+            held: false,
+        }
     }
 
     fn wake_all(&mut self) {
@@ -64,7 +75,10 @@ impl ClientRole {
         }
     }
 
-    fn on_heartbeat(&self, frame: &Frame) {
+    fn on_heartbeat(&mut self, frame: &Frame) {
+        if !std::mem::replace(&mut self.answered, true) {
+            self.caller.has_answered();
+        }
         // Go echoes our own words, in which there are none of a server.
         if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server) {
             self.caller.learn_features(features);
@@ -73,7 +87,7 @@ impl ClientRole {
 
     fn idle_due(&self, last_used: u64, waiting: usize) -> Option<u64> {
         let limit = self.caller.options.idle_timeout?;
-        (waiting == 0).then(|| last_used.max(self.last_traffic) + limit.as_millis() as u64)
+        (waiting == 0).then(|| last_used.max(self.last_traffic.unwrap_or(0)) + limit.as_millis() as u64)
     }
 }
 
@@ -105,7 +119,7 @@ impl Role for ClientRole {
                         self.on_heartbeat(&frame);
                         calls = caller.calls();
                     } else if header.is_push() {
-                        self.last_traffic = now;
+                        self.last_traffic = Some(now);
                         drop(calls);
                         self.on_push(link, frame);
                         let admits = caller.pushes.as_ref().is_none_or(|pushes| pushes.admits(link));
@@ -114,7 +128,7 @@ impl Role for ClientRole {
                             break Ok(Flow::Stop);
                         }
                     } else {
-                        self.last_traffic = now;
+                        self.last_traffic = Some(now);
                         self.wakers.extend(caller.settle(&mut calls, header.seq, Ok(frame)));
                     }
                 }
@@ -195,6 +209,14 @@ impl Role for ClientRole {
 
     fn on_close(&mut self, _link: &Arc<Link>, error: &Error) {
         self.caller.options.recorder.closed();
+        // A peer that speaks but never answers heartbeats cannot be asked for a sign of life.
+        let can_answer = self.answered || self.last_traffic.is_none();
+        if let Some(silence) = &self.caller.silence
+            && can_answer
+            && matches!(error.reason(), Reason::ClosedStuck | Reason::ClosedHeartbeat)
+        {
+            silence.fell_silent();
+        }
         self.caller.fail_all(error);
     }
 }

@@ -228,6 +228,17 @@ impl Link {
         }
     }
 
+    /// Lets a frame that waits for company leave alone.
+    pub(super) fn send_waiting(&self) {
+        let mut sending = self.sending();
+        sending.kicked = true;
+        if std::mem::take(&mut sending.later) {
+            self.mark_progress();
+        }
+        drop(sending);
+        self.kick();
+    }
+
     /// One more frame of `len` bytes keeps the queue within its limits.
     #[inline]
     fn has_room(&self, outbox: &Outbox, len: usize) -> bool {

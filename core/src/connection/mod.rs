@@ -31,7 +31,7 @@ use crate::shard::Shard;
 use crate::stats::ConnectionRecorder;
 use crate::transport::{Io, Writer};
 
-use caller::{Caller, CallerOptions, PushSink};
+use caller::{Caller, CallerOptions, PushSink, SilenceSink};
 use client_role::ClientRole;
 use driver::{Driver, Role};
 use link::{Link, QueueLimits};
@@ -69,12 +69,13 @@ pub(crate) fn start_client(
     options: LinkOptions,
     caller_options: CallerOptions,
     pushes: Option<Arc<dyn PushSink>>,
+    silence: Option<Box<dyn SilenceSink>>,
     shard: &Shard,
 ) -> Arc<Caller> {
     let hello = caller_options.heartbeat_interval > Duration::ZERO;
     let mut made = None;
     start(io, options, shard, |link| {
-        let caller = Arc::new(Caller::new(link.clone(), caller_options, pushes));
+        let caller = Arc::new(Caller::new(link.clone(), caller_options, pushes, silence));
         made = Some(caller.clone());
         ClientRole::new(caller)
     });

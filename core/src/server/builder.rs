@@ -307,10 +307,13 @@ impl ServerBuilder {
         let pipeline = self.authenticator.is_some()
             || !self.interceptors.is_empty()
             || limit.as_ref().is_some_and(RateLimit::waits);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let core = Arc::new(ServerCore {
             table: ArcSwap::from_pointee(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
             workers: Arc::new(Workers::new(options.worker_threads as usize, options.worker_queue as usize)),
+            // What waits is bounded by the requests in flight.
+            compression: Arc::new(Workers::new(cores, usize::MAX)),
             authenticator: self.authenticator,
             auth_timeout: nonzero(options.auth_timeout),
             interceptors: self.interceptors,
@@ -340,19 +343,31 @@ impl ServerBuilder {
         let (protocols, tee) = (self.protocols, self.tee);
         let server = Server::start(Parts { core, listeners, protocols, tee, options, shards, set, announcing });
         // Whoever gives up waiting for the registries has no handle to end the server by.
-        let starting = CloseOnDrop(&server);
+        let starting = CloseOnDrop { server: &server, armed: true };
         server.announce().await?;
-        std::mem::forget(starting);
+        starting.disarm();
         Ok(server)
     }
 }
 
 /// Closes a server that nobody gets.
-struct CloseOnDrop<'a>(&'a Server);
+struct CloseOnDrop<'a> {
+    server: &'a Server,
+    armed: bool,
+}
+
+impl CloseOnDrop<'_> {
+    /// Somebody gets it.
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
 
 impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.close();
+        if self.armed {
+            self.server.close();
+        }
     }
 }
 

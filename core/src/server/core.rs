@@ -21,6 +21,8 @@ pub(crate) struct ServerCore {
     pub(crate) table: ArcSwap<Table>,
     pub(crate) session_options: Arc<SessionOptions>,
     pub(crate) workers: Arc<Workers>,
+    /// Compresses and decompresses large payloads: a thread for each core.
+    pub(super) compression: Arc<Workers>,
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
     /// There is an authenticator, an interceptor, or a rate limit for which requests wait.
     pub(super) pipeline: bool,

@@ -11,13 +11,11 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rpcx_protocol::compress::CompressError;
 use rpcx_protocol::decoder::{Decoded, Decoder, Refused};
 use rpcx_protocol::encode::echo_heartbeat;
 use rpcx_protocol::error_text;
 use rpcx_protocol::features::{Features, Side};
 use rpcx_protocol::frame::Frame;
-use rpcx_protocol::header::CompressType;
 use rpcx_protocol::keys;
 use rpcx_protocol::metadata::Metadata;
 
@@ -27,7 +25,7 @@ use super::held::Held;
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
 use super::table::{Entry, Found, RealName, Table};
-use super::{pipeline, task};
+use super::{large, pipeline, task};
 use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
@@ -193,7 +191,7 @@ impl ServerRole {
                 }
             }
         }
-        let payload = match self.decompress(&frame) {
+        let payload = match large::decompress_small(&self.session.options, &frame) {
             Ok(payload) => payload,
             Err(error) => {
                 self.answer_error(&frame, &error, ready);
@@ -211,14 +209,15 @@ impl ServerRole {
             }
         }
         let result = if found.handler.supports(header.serialize()) {
-            let mut context = self.context(frame, payload, deadline);
+            let is_large = payload.is_none();
+            let mut context = self.context(frame, payload.unwrap_or_default(), deadline);
             if found.renamed.is_some()
                 && let Some(inner) = Arc::get_mut(&mut context.inner)
             {
                 inner.renamed = found.renamed.clone();
             }
             let hold = (hold > Duration::ZERO).then(|| now + hold);
-            self.run(&found, context, hold, ready)
+            self.run(&found, context, is_large, hold, ready)
         } else {
             let text = error_text::codec_not_found(header.serialize());
             self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
@@ -273,29 +272,6 @@ impl ServerRole {
         self.session.server.recorder.refused(error.reason());
         let codes = self.session.peer_wants_codes();
         put_error(ready, frame.header(), frame.service(), frame.method(), Metadata::empty(), error, codes);
-    }
-
-    fn decompress(&self, frame: &Frame) -> Result<Bytes> {
-        let compress = frame.header().compress();
-        if compress == CompressType::NONE {
-            return Ok(frame.payload_bytes());
-        }
-        let options = &self.session.options;
-        let Some(compressor) = options.compressors.get(compress) else {
-            return Err(Error::new(Reason::UnsupportedCompress, error_text::compressor_not_found(compress)));
-        };
-        let mut plain = Vec::new();
-        match compressor.decompress(frame.payload(), &mut plain, options.max_decompressed_size) {
-            Ok(()) => Ok(Bytes::from(plain)),
-            Err(CompressError::TooLarge { limit }) => Err(Error::new(
-                Reason::LimitMaxDecompressedSize,
-                format!("the request's payload is larger than max_decompressed_size allows ({limit} bytes)"),
-            )),
-            Err(error) => Err(Error::new(
-                Reason::ProtocolCompress,
-                format!("the request's payload does not decompress as {compress}: {error}"),
-            )),
-        }
     }
 
     /// Looks the method up, first in the memory of the last call; the caller puts it back there.
@@ -365,13 +341,23 @@ impl ServerRole {
         self.spare = Some(call);
     }
 
-    fn run(&mut self, found: &Cached, context: Context, hold: Option<Instant>, ready: &mut Vec<u8>) -> Result<()> {
+    /// Begins a call, `is_large` with its payload still compressed.
+    fn run(
+        &mut self,
+        found: &Cached,
+        context: Context,
+        is_large: bool,
+        hold: Option<Instant>,
+        ready: &mut Vec<u8>,
+    ) -> Result<()> {
         let Cached { entry, handler, .. } = found;
         let call = context.inner.clone();
         let start = ready.len();
         let server = &self.session.server;
         let began = catch_unwind(AssertUnwindSafe(|| {
-            if server.has_pipeline() {
+            if is_large {
+                large::call(handler.clone(), entry.clone(), context, hold)
+            } else if server.has_pipeline() {
                 pipeline::call(self.session.server.clone(), entry.clone(), context, hold)
             } else {
                 handler.call(context)
@@ -380,7 +366,7 @@ impl ServerRole {
         let mut running = match began {
             Ok(running) => running,
             Err(panic) => {
-                let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
+                let mut writer = ReplyWriter::new(ReplyTo::Frame(ready));
                 task::answer_panic(&call, entry, &*panic, &mut writer, start);
                 self.count(entry, true);
                 return Ok(());
@@ -389,7 +375,7 @@ impl ServerRole {
         if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
             return self.spawn(entry, running, call, ready, false);
         }
-        let mut writer = ReplyWriter { to: ReplyTo::Frame(ready), answer: Answer::Ok };
+        let mut writer = ReplyWriter::new(ReplyTo::Frame(ready));
         let mut noop = TaskContext::from_waker(Waker::noop());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             call.poll_within(|| running.as_mut().poll_reply(&mut noop, &call, &mut writer))
@@ -402,10 +388,14 @@ impl ServerRole {
                 true
             }
         };
-        let failed = writer.answer == Answer::Error;
+        let (failed, plain) = (writer.answer == Answer::Error, writer.plain);
+        let packing = plain.map(|plain| plain.into_running(ready, &self.session));
         self.pace_of(entry, ready)?;
         if !done {
             return self.spawn(entry, running, call, ready, true);
+        }
+        if let Some(packing) = packing {
+            return self.spawn(entry, packing, call, ready, true);
         }
         drop(running);
         if self.session.server.has_pipeline() {

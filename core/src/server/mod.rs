@@ -14,6 +14,7 @@ mod dispatch;
 mod handler;
 mod held;
 mod in_progress;
+mod large;
 mod line;
 mod pipeline;
 mod protocol;

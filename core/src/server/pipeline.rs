@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use super::context::{Context, Inner};
 use super::core::ServerCore;
 use super::handler::{BoxRunning, Running};
-use super::reply::{Answer, ReplyTo, ReplyWriter};
+use super::reply::{ReplyTo, ReplyWriter};
 use super::table::Entry;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
@@ -165,7 +165,7 @@ impl Endpoint for Handle<'_> {
             let mut running = self.entry.handler.call(Context { inner: inner.clone() });
             let mut slot = None;
             poll_fn(|cx| {
-                let mut writer = ReplyWriter { to: ReplyTo::Chain(&mut slot), answer: Answer::Ok };
+                let mut writer = ReplyWriter::new(ReplyTo::Chain(&mut slot));
                 inner.poll_within(|| running.as_mut().poll_reply(cx, &inner, &mut writer))
             })
             .await;

@@ -9,6 +9,8 @@ use rpcx_protocol::keys;
 use rpcx_protocol::metadata::Metadata;
 
 use super::context::Inner;
+use super::large::{LARGE, Plain};
+use super::session::SessionOptions;
 use crate::codec::{CodecError, Encode};
 use crate::connection::check_metadata;
 use crate::error::{Error, ErrorKind, Reason};
@@ -32,6 +34,8 @@ pub(crate) enum ReplyTo<'a> {
 pub(crate) struct ReplyWriter<'a> {
     pub(super) to: ReplyTo<'a>,
     pub(super) answer: Answer,
+    /// The answer is to be compressed, and large: somebody else has to do that.
+    pub(super) plain: Option<Plain>,
 }
 
 enum Failed {
@@ -45,7 +49,12 @@ impl From<EncodeError> for Failed {
     }
 }
 
-impl ReplyWriter<'_> {
+impl<'a> ReplyWriter<'a> {
+    /// A writer that nothing was written with.
+    pub(super) fn new(to: ReplyTo<'a>) -> Self {
+        ReplyWriter { to, answer: Answer::Ok, plain: None }
+    }
+
     /// Writes a typed result.
     pub(super) fn typed<C: Encode<R>, R>(&mut self, call: &Inner, result: Result<R, Error>) {
         let serialize = call.frame.header().serialize();
@@ -100,20 +109,17 @@ impl ReplyWriter<'_> {
                 let wanted = call.frame.header().compress();
                 let len = encoded.end - encoded.payload_start;
                 if wanted != CompressType::NONE && len > options.compress_min_size {
+                    if len > LARGE && options.compressors.get(wanted).is_some() {
+                        let (start, payload_start) = (encoded.start, encoded.payload_start);
+                        self.plain = Some(Plain { start, payload_start, wanted });
+                        return;
+                    }
                     compress_last(out, encoded.start, encoded.payload_start, wanted, &options.compressors);
                 }
-                if out.len() - encoded.start <= options.limits.max_message_size + 16 {
-                    return;
+                match check_size(out, encoded.start, options) {
+                    Ok(()) => return,
+                    Err(error) => error,
                 }
-                let size = out.len() - encoded.start;
-                out.truncate(encoded.start);
-                Error::new(
-                    Reason::LimitMaxMessageSize,
-                    format!(
-                        "the answer has {size} bytes where max_message_size allows {}",
-                        options.limits.max_message_size
-                    ),
-                )
             }
             Err(Failed::Codec(error)) => encode_failed(error),
             Err(Failed::Frame(error)) => Error::new(Reason::LimitMaxMessageSize, error.to_string()),
@@ -159,14 +165,32 @@ fn compress_last(
     wanted: CompressType,
     compressors: &Compressors,
 ) {
+    let mut frame = out.split_off(start);
+    compress(&mut frame, payload_start - start, wanted, compressors);
+    out.append(&mut frame);
+}
+
+/// Compresses the payload of a frame.
+pub(super) fn compress(frame: &mut Vec<u8>, payload_start: usize, wanted: CompressType, compressors: &Compressors) {
     let Some(compressor) = compressors.get(wanted) else { return };
     let mut small = Vec::new();
-    if compressor.compress(&out[payload_start..], &mut small).is_ok() {
-        let mut frame = out.split_off(start);
+    if compressor.compress(&frame[payload_start..], &mut small).is_ok() {
         // A frame whose compressed form would be too large stays plain.
-        let _ = replace_payload(&mut frame, payload_start - start, &small, wanted);
-        out.append(&mut frame);
+        let _ = replace_payload(frame, payload_start, &small, wanted);
     }
+}
+
+/// Takes the answer from `start` on back if it is larger than messages may be.
+pub(super) fn check_size(out: &mut Vec<u8>, start: usize, options: &SessionOptions) -> Result<(), Error> {
+    let (size, max) = (out.len() - start, options.limits.max_message_size);
+    if size <= max + 16 {
+        return Ok(());
+    }
+    out.truncate(start);
+    Err(Error::new(
+        Reason::LimitMaxMessageSize,
+        format!("the answer has {size} bytes where max_message_size allows {max}"),
+    ))
 }
 
 /// Appends an error response, unless the request is oneway. Its text is never empty: Go takes an empty one for success.

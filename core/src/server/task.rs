@@ -72,7 +72,7 @@ async fn run(
     let end = {
         let polling = poll_fn(|cx| {
             let from = first.then(Instant::now);
-            let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
+            let mut writer = ReplyWriter::new(ReplyTo::Frame(&mut frame));
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 call.poll_within(|| running.as_mut().poll_reply(cx, &call, &mut writer))
             }));
@@ -85,7 +85,14 @@ async fn run(
             }
             match polled {
                 Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(())) => Poll::Ready(writer.answer),
+                Ok(Poll::Ready(())) => match (writer.plain, writer.answer) {
+                    (None, answer) => Poll::Ready(answer),
+                    (Some(plain), _) => {
+                        running = plain.into_running(&mut frame, &session);
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                },
                 Err(panic) => {
                     answer_panic(&call, &entry, &*panic, &mut writer, 0);
                     Poll::Ready(Answer::Error)
@@ -127,7 +134,7 @@ async fn run(
         }
         End::Dropped => {
             let text = format!("the handler was dropped {grace:?} after its call was cancelled");
-            let mut writer = ReplyWriter { to: ReplyTo::Frame(&mut frame), answer: Answer::Ok };
+            let mut writer = ReplyWriter::new(ReplyTo::Frame(&mut frame));
             writer.failure(&call, &Error::new(Reason::TimeoutServer, text));
             entry.recorder.cancelled();
         }

@@ -56,7 +56,7 @@ pub struct EndpointStats {
     pub ejected: bool,
     /// How often it was.
     pub ejections: u64,
-    /// Whether it waits out a failed dial without having another connection.
+    /// Whether it waits out a failed dial without having another connection, or fell silent and has answered on no new one.
     pub disallowed: bool,
     /// Connections that are open, for all services together.
     pub connections: u64,

@@ -14,6 +14,7 @@ mod forms;
 mod health;
 mod hello;
 mod interceptors;
+mod large;
 mod log;
 mod malformed;
 mod metrics;

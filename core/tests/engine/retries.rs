@@ -1,10 +1,10 @@
 //! What is tried again, where, and how often: every fail mode with every outcome of an attempt.
 
-use crate::support::{Over, run, url};
+use crate::support::{Over, Probe, WithProbe, eventually, raw, run, url};
 use bytes::Bytes;
 use rpcx::client::{CallOptions, ClientBuilder};
 use rpcx::error::{Delivery, Error, ErrorKind, Result};
-use rpcx::{Context, Server};
+use rpcx::{Client, Context, Server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -150,6 +150,53 @@ fn a_call_says_itself_whether_it_may_run_twice() {
             }
             let error = fails(servers.client().option("retry_maybe_run", client), "Drop", &options).await;
             assert_eq!((error.delivery(), error.attempts()), (Delivery::MaybeRun, attempts), "{client}, {call:?}");
+        });
+    }
+}
+
+/// Servers whose `T.Hold` waits, and a client that asks a second one after `latency`.
+async fn holding(count: usize, latency: &str, retries: &str) -> (Vec<(Server, Probe)>, Client) {
+    let mut servers = Vec::new();
+    for _ in 0..count {
+        let probe = Probe::new();
+        servers.push((Over::Tcp.way().server().with_probe(&probe).start().await.unwrap(), probe));
+    }
+    let list: Vec<String> = servers.iter().map(|(server, _)| url(server)).collect();
+    let client = Over::Tcp.way().client(format!("multiple://{}", list.join(","))).option("fail_mode", "failbackup");
+    (servers, client.option("backup_latency", latency).option("retries", retries).build().unwrap())
+}
+
+#[test]
+fn an_answer_of_the_first_server_counts_the_backup_request_too() {
+    run(async {
+        let (servers, client) = holding(2, "200ms", "1").await;
+        let (service, options) = (raw(&client), CallOptions::new().idempotent(true));
+        let (answer, first) = tokio::join!(service.call_with::<_, Bytes>("Hold", &b""[..], &options), async {
+            let started = |(_, probe): &&(Server, Probe)| probe.started() > 0;
+            eventually("the first is asked", || servers.iter().any(|server| started(&server))).await;
+            let first = servers.iter().find(started).unwrap();
+            eventually("the second is asked", || servers.iter().all(|server| started(&server))).await;
+            first.1.release(1);
+            url(&first.0)
+        });
+        let answer = answer.unwrap();
+        assert_eq!((&*answer.server, answer.attempts), (&*first, 2));
+    });
+}
+
+#[test]
+fn no_backup_request_goes_to_the_same_server_or_beyond_the_retries() {
+    for (servers, retries) in [(1, "3"), (2, "0")] {
+        run(async {
+            let (servers, client) = holding(servers, "20ms", retries).await;
+            let (service, options) = (raw(&client), CallOptions::new().idempotent(true));
+            let (answer, ()) = tokio::join!(service.call_with::<_, Bytes>("Hold", &b""[..], &options), async {
+                tokio::time::sleep(Duration::from_millis(200)).await; // ten times the latency
+                servers.iter().for_each(|(_, probe)| probe.release(2));
+            });
+            assert_eq!(answer.unwrap().attempts, 1);
+            assert_eq!(servers.iter().map(|(_, probe)| probe.started()).sum::<usize>(), 1, "{retries} retries");
+            assert_eq!(client.stats().retries, 0);
         });
     }
 }

@@ -1,7 +1,9 @@
 //! Peers that stop: dripping frames, idle connections, missing heartbeats, stuck servers.
 
 use crate::peer::{Peer, RawServer, request};
-use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use crate::support::{LIMIT, Over, Probe, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use bytes::Bytes;
+use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Reason};
 use rpcx::protocol::Metadata;
 use std::time::Instant;
@@ -182,5 +184,85 @@ fn a_client_that_says_nothing_does_not_keep_a_place() {
         assert!(silent.quiet_for(ms(5000)).await < ms(3000));
         let client = tls.client(url(&server)).build().unwrap();
         assert!(call(&raw(&client), "Echo", b"").await.is_ok());
+    });
+}
+
+/// The system accepts connections for a process that is stopped: what they say is that somebody listens, not that he hears.
+#[test]
+fn a_silent_server_gets_no_calls_before_it_has_answered_on_a_new_connection() {
+    run(async {
+        let way = Over::Tcp.way();
+        let mut silent = RawServer::bind(&way).await;
+        let server = way.server().with_probe(&Probe::new()).start().await.unwrap();
+        let client = way
+            .client(format!("multiple://{},{}", silent.url(), url(&server)))
+            .option("stuck_timeout", "50ms")
+            .option("connect_timeout", "100ms")
+            .option("time_to_disallow", "50ms")
+            .build()
+            .unwrap();
+        let service = raw(&client);
+        let options = CallOptions::new().idempotent(true);
+        let echo = async || service.call_with::<_, Bytes>("Echo", &b"x"[..], &options).await.unwrap();
+        let silent_url = silent.url();
+        let mut attempts = Vec::new();
+        // Until several connections were accepted and brought nothing.
+        let until = Instant::now() + ms(5_000);
+        while client.stats().connections.failed < 3 && Instant::now() < until {
+            attempts.push(echo().await.attempts);
+            tokio::time::sleep(ms(5)).await; // the pace of the calls
+        }
+        assert_eq!(attempts.iter().filter(|attempts| **attempts > 1).count(), 1, "{attempts:?}");
+        assert!(client.stats().servers.iter().any(|server| server.disallowed && server.server == silent_url));
+
+        tokio::spawn(async move {
+            loop {
+                let mut peer = silent.accept().await;
+                tokio::spawn(async move {
+                    while let Some(asked) = peer.request().await {
+                        peer.answer(&asked, b"awake").await;
+                    }
+                });
+            }
+        });
+        let until = Instant::now() + LIMIT;
+        loop {
+            let answer = echo().await;
+            assert_eq!(answer.attempts, 1);
+            if *answer.server == *silent_url {
+                break;
+            }
+            assert!(Instant::now() < until, "it does not come back");
+            tokio::time::sleep(ms(5)).await;
+        }
+    });
+}
+
+/// Such a peer cannot be asked for a sign of life; its connections end when they are idle and come back with the next call.
+#[test]
+fn a_server_that_ignores_heartbeats_still_serves() {
+    run(async {
+        let way = Over::Tcp.way();
+        let mut server = RawServer::bind(&way).await;
+        let client = way
+            .client(server.url())
+            .option("heartbeat_interval", "50ms")
+            .option("heartbeat_timeout", "100ms")
+            .option("connect_timeout", "100ms")
+            .option("retries", "0")
+            .build()
+            .unwrap();
+        let service = raw(&client);
+        for _ in 0..3 {
+            let (answer, ()) = tokio::join!(call(&service, "Echo", b""), async {
+                let mut peer = server.accept().await;
+                while let Some(frame) = peer.frame().await {
+                    if !frame.header().is_heartbeat() {
+                        peer.answer(&frame, b"served").await;
+                    }
+                }
+            });
+            assert_eq!(answer.unwrap(), &b"served"[..]);
+        }
     });
 }
