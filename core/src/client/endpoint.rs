@@ -144,7 +144,7 @@ impl Endpoint {
     fn probe(self: &Arc<Self>) {
         if let (Ok(address), Ok(shard)) = (&self.parsed, Shard::current()) {
             let lane = self.lane(&shard);
-            self.join_dial(&lane, &shard, address);
+            self.join_dial(&lane.place, &shard, address);
         }
     }
 
