@@ -22,6 +22,7 @@ use rpcx_protocol::metadata::Metadata;
 use super::context::{Context, Inner};
 use super::handler::{BoxRunning, Handler};
 use super::held::Held;
+use super::pace::{Answered, Look, Pace};
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
 use super::table::{Entry, Found, RealName, Table};
@@ -30,15 +31,9 @@ use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
 use crate::error::{Error, Reason, Result};
-use crate::stats::MethodRecorder;
 
-/// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
-const FLUSH_AFTER: Duration = Duration::from_micros(100);
 /// Ready answers of one batch leave at this size.
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
-/// Calls between two looks at the clock.
-const CALLS_PER_LOOK: u32 = 8;
-
 /// The method that was called last on this connection; calls come in runs.
 struct Cached {
     table: Arc<Table>,
@@ -48,30 +43,9 @@ struct Cached {
     renamed: Option<Arc<RealName>>,
 }
 
-/// How long handlers take in place, with few looks at the clock.
-struct Pace {
-    /// When the batch came.
-    came: Instant,
-    looked: Instant,
-    batch: Instant,
-    /// Calls of this batch since then.
-    calls: u32,
-    /// Calls of all batches since then: those of one call each are looked at now and then, too.
-    unseen: u32,
-    /// Calls that are timed one by one, to find which method is slow.
-    precise: u32,
-}
-
-/// Calls of one method that were answered in place and are not counted yet.
-struct Answered {
-    recorder: Arc<MethodRecorder>,
-    calls: u32,
-    failed: u32,
-}
-
 pub(super) struct ServerRole {
     pub(super) session: Arc<Session>,
-    answered: Option<Answered>,
+    answered: Answered,
     cached: Option<Cached>,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
@@ -91,10 +65,10 @@ impl ServerRole {
         let now = Instant::now();
         ServerRole {
             session,
-            answered: None,
+            answered: Answered::default(),
             cached: None,
             spare: None,
-            pace: Pace { came: now, looked: now, batch: now, calls: 0, unseen: 0, precise: 0 },
+            pace: Pace::new(now),
             congested: false,
             held: None,
             in_line: false,
@@ -368,7 +342,7 @@ impl ServerRole {
             Err(panic) => {
                 let mut writer = ReplyWriter::new(ReplyTo::Frame(ready));
                 task::answer_panic(&call, entry, &*panic, &mut writer, start);
-                self.count(entry, true);
+                self.answered.add(&entry.recorder, true, &self.pace);
                 return Ok(());
             }
         };
@@ -404,62 +378,23 @@ impl ServerRole {
             }
             self.session.end_if_refused();
         }
-        self.count(entry, failed);
+        self.answered.add(&entry.recorder, failed, &self.pace);
         self.keep(call);
         Ok(())
     }
 
-    /// Counts an answer given in place; calls come in runs of one method.
-    fn count(&mut self, entry: &Entry, failed: bool) {
-        match &mut self.answered {
-            Some(run) if Arc::ptr_eq(&run.recorder, &entry.recorder) => {
-                run.calls += 1;
-                run.failed += u32::from(failed);
-            }
-            _ => {
-                self.count_run(Instant::now());
-                let recorder = entry.recorder.clone();
-                self.answered = Some(Answered { recorder, calls: 1, failed: u32::from(failed) });
-            }
-        }
-    }
-
-    /// Hands the counts of a run over. What an answer in place took is the time since its batch came.
-    fn count_run(&mut self, now: Instant) {
-        if let Some(run) = &mut self.answered
-            && run.calls > 0
-        {
-            run.recorder.finished_batch(run.calls, run.failed, now.saturating_duration_since(self.pace.came));
-            (run.calls, run.failed) = (0, 0);
-        }
-    }
-
-    /// Looks at the clock now and then: a method that holds up its connection runs on tasks from now on, and answers that are
-    /// ready do not wait for a long batch.
+    /// A method that holds up its connection runs on tasks from now on, and answers that are ready do not wait for a long
+    /// batch.
     fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<()> {
-        let pace = &mut self.pace;
-        pace.calls += 1;
-        pace.unseen += 1;
-        if pace.precise == 0 && pace.unseen < CALLS_PER_LOOK {
-            return Ok(());
-        }
-        let now = Instant::now();
-        let each = now.saturating_duration_since(pace.looked) / pace.calls;
-        if each > self.session.options.inline_limit {
-            if pace.calls == 1 {
-                entry.slow.store(true, Ordering::Relaxed);
-            } else {
-                pace.precise = 2 * CALLS_PER_LOOK;
+        match self.pace.called(self.session.options.inline_limit) {
+            None => Ok(()),
+            Some(Look { slow, batch_is_long }) => {
+                if slow {
+                    entry.slow.store(true, Ordering::Relaxed);
+                }
+                if batch_is_long { self.hand_over(ready) } else { Ok(()) }
             }
         }
-        pace.precise = pace.precise.saturating_sub(1);
-        pace.looked = now;
-        (pace.calls, pace.unseen) = (0, 0);
-        if now.saturating_duration_since(pace.batch) > FLUSH_AFTER {
-            pace.batch = now;
-            self.hand_over(ready)?;
-        }
-        Ok(())
     }
 
     fn spawn(
@@ -508,14 +443,12 @@ impl Role for ServerRole {
             // A flush brings us back.
             return Ok(Flow::Stop);
         }
-        self.pace = Pace { came: now, looked: now, batch: now, calls: 0, ..self.pace };
+        self.pace.batch_came(now);
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
         let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
         buffers::put_scratch(ready);
-        if self.answered.as_ref().is_some_and(|run| run.calls > 0) {
-            self.count_run(Instant::now());
-        }
+        self.answered.count(&self.pace);
         if self.in_line && !self.waits_in_line() {
             self.hand_on();
         }

@@ -16,6 +16,7 @@ mod held;
 mod in_progress;
 mod large;
 mod line;
+mod pace;
 mod pipeline;
 mod protocol;
 mod push;

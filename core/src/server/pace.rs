@@ -1,0 +1,103 @@
+//! How long handlers take in place and how many there were, with few looks at the clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::stats::MethodRecorder;
+
+/// Ready answers of one batch leave after this time, while the rest of the batch is still being worked on.
+const FLUSH_AFTER: Duration = Duration::from_micros(100);
+/// Calls between two looks at the clock.
+const CALLS_PER_LOOK: u32 = 8;
+
+/// The pace of a connection's handlers.
+pub(super) struct Pace {
+    /// When the batch came.
+    came: Instant,
+    looked: Instant,
+    /// When answers of the batch last left.
+    flushed: Instant,
+    /// Calls of this batch since the last look.
+    calls: u32,
+    /// Calls of all batches since then: those of one call each are looked at now and then, too.
+    unseen: u32,
+    /// Calls that are timed one by one, to find which method is slow.
+    precise: u32,
+}
+
+/// What a look at the clock says.
+pub(super) struct Look {
+    /// The call that has just ended was by itself too slow to run in place.
+    pub(super) slow: bool,
+    /// Answers have waited for long enough.
+    pub(super) batch_is_long: bool,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Pace {
+        Pace { came: now, looked: now, flushed: now, calls: 0, unseen: 0, precise: 0 }
+    }
+
+    pub(super) fn batch_came(&mut self, now: Instant) {
+        *self = Pace { came: now, looked: now, flushed: now, calls: 0, ..*self };
+    }
+
+    /// A handler was polled in place; `limit` is how long that may take. `None`: it was not looked at the clock.
+    pub(super) fn called(&mut self, limit: Duration) -> Option<Look> {
+        self.calls += 1;
+        self.unseen += 1;
+        if self.precise == 0 && self.unseen < CALLS_PER_LOOK {
+            return None;
+        }
+        let now = Instant::now();
+        let is_slow = now.saturating_duration_since(self.looked) / self.calls > limit;
+        let one = self.calls == 1;
+        if is_slow && !one {
+            self.precise = 2 * CALLS_PER_LOOK;
+        }
+        self.precise = self.precise.saturating_sub(1);
+        self.looked = now;
+        (self.calls, self.unseen) = (0, 0);
+        let batch_is_long = now.saturating_duration_since(self.flushed) > FLUSH_AFTER;
+        if batch_is_long {
+            self.flushed = now;
+        }
+        Some(Look { slow: is_slow && one, batch_is_long })
+    }
+}
+
+/// Calls of one method, answered in place, that are not counted yet: calls come in runs of one method.
+#[derive(Default)]
+pub(super) struct Answered(Option<Run>);
+
+struct Run {
+    recorder: Arc<MethodRecorder>,
+    calls: u32,
+    failed: u32,
+}
+
+impl Answered {
+    /// An answer was given in place.
+    pub(super) fn add(&mut self, recorder: &Arc<MethodRecorder>, failed: bool, pace: &Pace) {
+        match &mut self.0 {
+            Some(run) if Arc::ptr_eq(&run.recorder, recorder) => {
+                run.calls += 1;
+                run.failed += u32::from(failed);
+            }
+            _ => {
+                self.count(pace);
+                self.0 = Some(Run { recorder: recorder.clone(), calls: 1, failed: u32::from(failed) });
+            }
+        }
+    }
+
+    /// Hands the counts over. What an answer in place took is the time since its batch came.
+    pub(super) fn count(&mut self, pace: &Pace) {
+        if let Some(run) = &mut self.0
+            && run.calls > 0
+        {
+            run.recorder.finished_batch(run.calls, run.failed, pace.came.elapsed());
+            (run.calls, run.failed) = (0, 0);
+        }
+    }
+}
