@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use rpcx_protocol::compress::{Compressor, Compressors};
 use rpcx_protocol::header::CompressType;
@@ -20,7 +19,7 @@ use super::pipeline::Authenticator;
 use super::protocol::Protocol;
 use super::running::{Parts, Server};
 use super::session::SessionOptions;
-use super::table::{Method, Service, Table};
+use super::table::{Method, Published, Service, Table};
 use super::worker::Workers;
 use crate::codec::{Decode, Encode, Serde};
 use crate::config::{Alias, InFlightPolicy, ServerOptions, ServerTlsOptions};
@@ -309,7 +308,7 @@ impl ServerBuilder {
             || limit.as_ref().is_some_and(RateLimit::waits);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let core = Arc::new(ServerCore {
-            table: ArcSwap::from_pointee(self.table),
+            services: Published::new(self.table),
             session_options: Arc::new(session_options(&options, self.compressors)),
             workers: Arc::new(Workers::new(options.worker_threads as usize, options.worker_queue as usize)),
             // What waits is bounded by the requests in flight.

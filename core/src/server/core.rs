@@ -5,20 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::line::Line;
 use super::pipeline::Authenticator;
 use super::session::{Session, SessionOptions};
-use super::table::Table;
+use super::table::Published;
 use super::worker::Workers;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::{Interceptor, RateLimit};
 use crate::stats::ServerRecorder;
 
 pub(crate) struct ServerCore {
-    pub(crate) table: ArcSwap<Table>,
+    pub(crate) services: Published,
     pub(crate) session_options: Arc<SessionOptions>,
     pub(crate) workers: Arc<Workers>,
     /// Compresses and decompresses large payloads: a thread for each core.

@@ -36,7 +36,6 @@ use crate::error::{Error, Reason, Result};
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
 /// The method that was called last on this connection; calls come in runs.
 struct Cached {
-    table: Arc<Table>,
     entry: Arc<Entry>,
     handler: Arc<dyn Handler>,
     /// Its name, if it was asked for by an alias.
@@ -46,6 +45,9 @@ struct Cached {
 pub(super) struct ServerRole {
     pub(super) session: Arc<Session>,
     answered: Answered,
+    table: Arc<Table>,
+    /// Of `table`.
+    revision: u64,
     cached: Option<Cached>,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
@@ -63,7 +65,11 @@ pub(super) struct ServerRole {
 impl ServerRole {
     pub(super) fn new(session: Arc<Session>) -> ServerRole {
         let now = Instant::now();
+        // Before the table: one that is newer than its revision is only looked up again.
+        let revision = session.server.services.revision();
         ServerRole {
+            table: session.server.services.current(),
+            revision,
             session,
             answered: Answered::default(),
             cached: None,
@@ -251,18 +257,22 @@ impl ServerRole {
     /// Looks the method up, first in the memory of the last call; the caller puts it back there.
     fn find(&mut self, frame: &Frame, ready: &mut Vec<u8>) -> Option<Cached> {
         let (service, method) = (frame.service(), frame.method());
-        let server = self.session.server.clone();
-        let table = server.table.load();
-        if let Some(cached) = self.cached.take_if(|cached| {
-            Arc::ptr_eq(&cached.table, &table) && *cached.entry.method == *method && *cached.entry.service == *service
-        }) {
+        let revision = self.session.server.services.revision();
+        if revision != self.revision {
+            self.revision = revision;
+            self.table = self.session.server.services.current();
+            self.cached = None;
+        }
+        if let Some(cached) =
+            self.cached.take_if(|cached| *cached.entry.method == *method && *cached.entry.service == *service)
+        {
             return Some(cached);
         }
-        let (found, renamed) = table.find(service, method);
+        let (found, renamed) = self.table.find(service, method);
         let error = match found {
             Found::Entry(entry) => {
                 let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
-                return Some(Cached { table: table.clone(), entry: entry.clone(), handler, renamed });
+                return Some(Cached { entry: entry.clone(), handler, renamed });
             }
             Found::NoMethod => {
                 Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))

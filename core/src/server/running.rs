@@ -201,23 +201,18 @@ impl Server {
         let methods: Vec<Method> = service.methods();
         let core = &self.shared.core;
         let recorders: Vec<_> = methods.iter().map(|method| core.recorder.method(name, method.name())).collect();
-        let mut fresh = Some((methods, recorders));
-        let mut next = (**core.table.load()).clone();
-        next.remove(name);
-        if let Some((methods, recorders)) = fresh.take() {
+        core.services.change(|table| {
+            table.remove(name);
             for (method, recorder) in methods.into_iter().zip(recorders) {
-                next.insert(name, method, recorder);
+                table.insert(name, method, recorder);
             }
-        }
-        core.table.store(Arc::new(next));
+        });
         self.announce_services();
     }
 
     /// Takes a service out, of the registries too; calls in progress go on. False when there is none of that name.
     pub fn remove_service(&self, name: &str) -> bool {
-        let mut next = (**self.shared.core.table.load()).clone();
-        let removed = next.remove(name);
-        self.shared.core.table.store(Arc::new(next));
+        let removed = self.shared.core.services.change(|table| table.remove(name));
         self.announce_services();
         removed
     }
@@ -230,7 +225,7 @@ impl Server {
 
     /// The services that can be called.
     pub fn services(&self) -> Vec<String> {
-        self.shared.core.table.load().services().collect()
+        self.shared.core.services.current().services().collect()
     }
 
     /// Waits until the server has ended.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -230,5 +230,35 @@ impl Table {
     pub(crate) fn services(&self) -> impl Iterator<Item = String> + '_ {
         let aliases = self.aliases.keys().filter(|name| !self.services.contains_key(*name));
         self.services.keys().chain(aliases).map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// The table that is in force. Connections keep a copy of it and look only at the revision.
+pub(crate) struct Published {
+    table: Mutex<Arc<Table>>,
+    revision: AtomicU64,
+}
+
+impl Published {
+    pub(crate) fn new(table: Table) -> Published {
+        Published { table: Mutex::new(Arc::new(table)), revision: AtomicU64::new(0) }
+    }
+
+    /// Rises with every change.
+    #[inline]
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn current(&self) -> Arc<Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes made at the same time are made one after the other.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Table) -> R) -> R {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(Arc::make_mut(&mut table));
+        self.revision.fetch_add(1, Ordering::Release);
+        result
     }
 }
