@@ -19,7 +19,8 @@ struct Closed {
 }
 
 impl Closed {
-    async fn start(way: &Way) -> Closed {
+    /// `last_words` are sent before the end.
+    async fn start(way: &Way, last_words: &'static [u8]) -> Closed {
         let mut server = RawServer::bind(way).await;
         let url = server.url();
         let (accepted, serves): (Arc<AtomicUsize>, Arc<AtomicBool>) = Default::default();
@@ -29,6 +30,7 @@ impl Closed {
                 let mut peer = server.accept().await;
                 count.fetch_add(1, Ordering::SeqCst);
                 if !open.load(Ordering::SeqCst) {
+                    peer.send(last_words).await;
                     continue;
                 }
                 tokio::spawn(async move {
@@ -63,10 +65,11 @@ async fn good(way: &Way) -> Server {
 
 #[test]
 fn a_server_that_accepts_and_closes_is_out_of_selection_and_comes_back() {
-    for over in Over::ALL {
+    let http = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    for (over, last_words) in [(Over::Tcp, &b""[..]), (Over::Tls, b""), (Over::Memory, b""), (Over::Tcp, http)] {
         run(async {
             let way = over.way();
-            let closed = Closed::start(&way).await;
+            let closed = Closed::start(&way, last_words).await;
             let server = good(&way).await;
             let client = way
                 .client(format!("multiple://{},{}", closed.url, url(&server)))
@@ -104,7 +107,7 @@ fn a_server_that_accepts_and_closes_is_out_of_selection_and_comes_back() {
 fn the_wait_grows_until_a_connection_has_brought_a_frame() {
     run(async {
         let way = Over::Memory.way();
-        let closed = Closed::start(&way).await;
+        let closed = Closed::start(&way, b"").await;
         let server = good(&way).await;
         let client = way.client(format!("multiple://{},{}", closed.url, url(&server))).build().unwrap();
         let service = raw(&client);
@@ -120,9 +123,9 @@ fn the_wait_grows_until_a_connection_has_brought_a_frame() {
         };
         dialled(1).await;
         let first = dialled(2).await;
-        assert!(first >= ms(900), "{first:?}");
+        assert!(first >= ms(700), "{first:?}");
         let second = dialled(3).await;
-        assert!(second >= ms(1_900), "{second:?}");
+        assert!(second >= ms(1_500), "{second:?}");
     });
 }
 
