@@ -16,7 +16,7 @@ use super::push::PushQueue;
 use super::routes::Routes;
 use crate::config::ClientOptions;
 use crate::connection::LinkOptions;
-use crate::connection::caller::{Caller, CallerOptions, SilenceSink};
+use crate::connection::caller::{Caller, CallerOptions, LifeSink};
 use crate::connection::link::QueueLimits;
 use crate::discovery::Discovery;
 use crate::error::{Error, Reason, Result};
@@ -47,12 +47,7 @@ impl Dialer {
     }
 
     /// Opens one connection on `shard`, which is the calling one.
-    pub(super) async fn dial(
-        &self,
-        address: &Address,
-        silence: Box<dyn SilenceSink>,
-        shard: &Shard,
-    ) -> Result<Arc<Caller>> {
+    pub(super) async fn dial(&self, address: &Address, life: Box<dyn LifeSink>, shard: &Shard) -> Result<Arc<Caller>> {
         if self.is_closed() {
             return Err(Error::new(Reason::ClosedLocal, "the client is closed"));
         }
@@ -61,7 +56,7 @@ impl Dialer {
         let options = LinkOptions { limits: self.limits, queue: self.queue, recorder: self.recorder.connection() };
         let pushes: Arc<PushQueue> = self.pushes.clone();
         self.recorder.opened();
-        Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), Some(silence), shard))
+        Ok(crate::connection::start_client(io, options, self.caller.clone(), Some(pushes), Some(life), shard))
     }
 
     /// Waits for a sign of life on a new connection, which ends if there is none.

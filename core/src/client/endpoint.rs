@@ -5,14 +5,14 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use super::core::Dialer;
-use crate::connection::caller::{Caller, SilenceSink};
+use crate::connection::caller::{Caller, LifeSink};
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
 use crate::shard::{Shard, ShardId};
@@ -79,7 +79,8 @@ pub(crate) struct Endpoint {
     leaving: Mutex<Vec<Weak<Caller>>>,
     next: AtomicUsize,
     backoff: Mutex<DialBackoff>,
-    /// The last dial failed, so that `backoff` has something to say, or the server fell silent.
+    /// No connection has brought a frame since a dial failed, so that `backoff` has something to say, or the server fell
+    /// silent. Changed under the lock of `backoff`.
     dial_failed: AtomicBool,
     /// A connection ended because nothing came any more: the next ones are used once they have brought an answer.
     silent: AtomicBool,
@@ -120,7 +121,7 @@ impl Endpoint {
 
     /// While it waits out a failed dial, when that is over.
     fn allowed_at(&self) -> Option<Instant> {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).until()
+        self.backoff().until()
     }
 
     /// Until when the server is out of selection: no connection can be opened and none is open, it is silent, or its breaker
@@ -202,22 +203,54 @@ impl Endpoint {
 
     /// A dial ended, with a sign of life where the server was silent.
     fn dialled(&self, result: Result<(), &Error>) {
-        let succeeded = result.is_ok();
+        let was_silent = self.is_silent();
         // A server that refuses is gone, and what accepts at its address later is another process.
         if result.map_or_else(|error| error.reason() != Reason::ConnectTimeout, |()| true) {
             self.silent.store(false, Ordering::Relaxed);
         }
+        match result {
+            Err(_) => self.failed(),
+            Ok(()) if was_silent => self.spoke(),
+            // In selection while it is open. Whether it was worth the dial is seen when it brings a frame.
+            Ok(()) if self.dial_failed.load(Ordering::Relaxed) => self.dialer.health.changed(),
+            Ok(()) => {}
+        }
+    }
+
+    /// A dial failed, or what was dialled was of no use.
+    fn failed(&self) {
         {
-            let mut backoff = self.backoff.lock().unwrap_or_else(PoisonError::into_inner);
-            if succeeded {
-                backoff.succeeded();
-            } else {
-                backoff.failed(Instant::now());
+            let mut backoff = self.backoff();
+            backoff.failed(Instant::now());
+            self.dial_failed.store(true, Ordering::Relaxed);
+        }
+        self.dialer.health.changed();
+    }
+
+    /// A frame came on a new connection. That says nothing yet of a server that is asked for a sign of life on another one.
+    fn spoke(&self) {
+        {
+            let mut backoff = self.backoff();
+            if !self.dial_failed.load(Ordering::Relaxed) || self.is_silent() {
+                return;
             }
+            backoff.succeeded();
+            self.dial_failed.store(false, Ordering::Relaxed);
         }
-        if self.dial_failed.swap(!succeeded, Ordering::Relaxed) || !succeeded {
-            self.dialer.health.changed();
+        self.dialer.health.changed();
+    }
+
+    fn fell_silent(&self) {
+        {
+            let _backoff = self.backoff();
+            self.silent.store(true, Ordering::Relaxed);
+            self.dial_failed.store(true, Ordering::Relaxed);
         }
+        self.dialer.health.changed();
+    }
+
+    fn backoff(&self) -> MutexGuard<'_, DialBackoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection of this thread's shard that is ready.
@@ -306,8 +339,8 @@ impl Endpoint {
         *current = Some(receiver.clone());
         let (endpoint, place, address, shard_of) = (self.clone(), place.clone(), address.clone(), shard.clone());
         shard.spawn(async move {
-            let silence = Box::new(Arc::downgrade(&endpoint));
-            let mut result = endpoint.dialer.dial(&address, silence, &shard_of).await;
+            let life = Box::new(Arc::downgrade(&endpoint));
+            let mut result = endpoint.dialer.dial(&address, life, &shard_of).await;
             if let Ok(caller) = &result
                 && endpoint.is_silent()
                 && let Err(error) = endpoint.dialer.prove(caller).await
@@ -349,12 +382,23 @@ impl Endpoint {
     }
 }
 
-impl SilenceSink for Weak<Endpoint> {
+impl LifeSink for Weak<Endpoint> {
+    fn spoke(&self) {
+        if let Some(endpoint) = self.upgrade() {
+            endpoint.spoke();
+        }
+    }
+
+    fn turned_away(&self) {
+        if let Some(endpoint) = self.upgrade() {
+            endpoint.failed();
+        }
+    }
+
     fn fell_silent(&self) {
-        let Some(endpoint) = self.upgrade() else { return };
-        endpoint.silent.store(true, Ordering::Relaxed);
-        endpoint.dial_failed.store(true, Ordering::Relaxed);
-        endpoint.dialer.health.changed();
+        if let Some(endpoint) = self.upgrade() {
+            endpoint.fell_silent();
+        }
     }
 }
 

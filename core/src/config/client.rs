@@ -92,7 +92,8 @@ options! {
         /// A connection with more calls given up after sending and not yet answered is drained and replaced.
         max_lingering: u32 = 4096, between(1, 16_777_216), Start;
         /// Longest time that a server which could not be dialled stays out of selection: it begins at 1 s, doubles with
-        /// each failure, and ends with a success. 0: it stays in. A server that fell silent (`closed.stuck`,
+        /// each failure, and begins anew once a connection has brought a frame. A connection that the server ends before
+        /// its first frame counts as a failure too. 0: it stays in. A server that fell silent (`closed.stuck`,
         /// `closed.heartbeat`) is out in any case until it has answered a heartbeat on a new connection.
         time_to_disallow: Duration = secs(60), off_or(ms(1), hours(24)), Start;
         /// Whether the statistics count the calls, failures and latency of each server too. They do anyway with a breaker,

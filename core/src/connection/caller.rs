@@ -32,9 +32,13 @@ pub(crate) trait PushSink: Send + Sync {
     fn admits(&self, link: &Arc<Link>) -> bool;
 }
 
-/// Hears that a peer says nothing any more.
-pub(crate) trait SilenceSink: Send + Sync {
-    /// The connection ends because the peer answered no heartbeat. Its calls have not failed yet.
+/// Hears whether the peer of a connection shows that it lives. At most one of the last two, before the calls fail.
+pub(crate) trait LifeSink: Send + Sync {
+    /// The first frame has come.
+    fn spoke(&self);
+    /// The peer ended the connection before it had sent a frame.
+    fn turned_away(&self);
+    /// The connection ends because the peer answered no heartbeat.
     fn fell_silent(&self);
 }
 
@@ -98,7 +102,7 @@ pub(crate) struct Caller {
     answered: Notify,
     pub(super) options: CallerOptions,
     pub(super) pushes: Option<Arc<dyn PushSink>>,
-    pub(super) silence: Option<Box<dyn SilenceSink>>,
+    pub(super) life: Option<Box<dyn LifeSink>>,
 }
 
 impl Caller {
@@ -106,7 +110,7 @@ impl Caller {
         link: Arc<Link>,
         options: CallerOptions,
         pushes: Option<Arc<dyn PushSink>>,
-        silence: Option<Box<dyn SilenceSink>>,
+        life: Option<Box<dyn LifeSink>>,
     ) -> Caller {
         let says_hello = options.heartbeat_interval > Duration::ZERO;
         let peer = if says_hello { PeerWords::Awaited(Vec::new()) } else { PeerWords::Known(Features::NONE) };
@@ -127,7 +131,7 @@ impl Caller {
             answered: Notify::new(),
             options,
             pushes,
-            silence,
+            life,
         }
     }
 

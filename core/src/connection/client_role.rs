@@ -13,10 +13,13 @@ use rpcx_protocol::keys;
 use super::caller::{Caller, Failure};
 use super::driver::{Flow, Role};
 use super::link::{Flush, Link};
-use crate::error::{Delivery, Error, Reason, Result};
+use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 
 /// Wakers kept between batches.
 const KEPT_WAKERS: usize = 64;
+
+/// A connection that brought no frame and for which no call waits is not held against the peer if it was open for so long.
+const ACCEPTED: Duration = Duration::from_secs(1);
 
 pub(crate) struct ClientRole {
     caller: Arc<Caller>,
@@ -27,6 +30,8 @@ pub(crate) struct ClientRole {
     last_traffic: Option<u64>,
     /// The peer has answered a heartbeat.
     answered: bool,
+    /// The peer has sent a frame.
+    spoke: bool,
     /// Nothing is read before the user has read pushes: the silence is our own.
     held: bool,
 }
@@ -51,6 +56,7 @@ impl ClientRole {
             expired: Vec::new(),
             last_traffic: None,
             answered: false,
+            spoke: false,
             held: false,
         }
     }
@@ -82,6 +88,34 @@ impl ClientRole {
         // Go echoes our own words, in which there are none of a server.
         if let Some(features) = frame.metadata_get(keys::FEATURES).map(Features::of_server) {
             self.caller.learn_features(features);
+        }
+    }
+
+    #[cold]
+    fn has_spoken(&mut self) {
+        self.spoke = true;
+        if let Some(life) = &self.caller.life {
+            life.spoke();
+        }
+    }
+
+    /// The peer wants nothing of us: what it ended had brought no frame.
+    fn was_turned_away(&self, link: &Link, error: &Error) -> bool {
+        let by_peer = matches!(error.reason(), Reason::ClosedRemote | Reason::ClosedReset)
+            || matches!(error.kind(), ErrorKind::Connect | ErrorKind::Protocol);
+        let accepted = || link.millis(Instant::now()) >= ACCEPTED.as_millis() as u64 && self.caller.in_flight() == 0;
+        !self.spoke && by_peer && !accepted()
+    }
+
+    /// What the end of the connection says about the peer.
+    fn tell_end(&self, link: &Link, error: &Error) {
+        let Some(life) = &self.caller.life else { return };
+        // A peer that speaks but never answers heartbeats cannot be asked for a sign of life.
+        let can_answer = self.answered || self.last_traffic.is_none();
+        if can_answer && matches!(error.reason(), Reason::ClosedStuck | Reason::ClosedHeartbeat) {
+            life.fell_silent();
+        } else if self.was_turned_away(link, error) {
+            life.turned_away();
         }
     }
 
@@ -146,6 +180,9 @@ impl Role for ClientRole {
         self.held = matches!(result, Ok(Flow::Stop));
         let (waiting, lingering) = Caller::load(&calls);
         drop(calls);
+        if !self.spoke && decoder.frames() > 0 {
+            self.has_spoken();
+        }
         self.wake_all();
         if lingering > caller.options.max_lingering {
             caller.drain();
@@ -207,16 +244,9 @@ impl Role for ClientRole {
         self.caller.options.write_timeout
     }
 
-    fn on_close(&mut self, _link: &Arc<Link>, error: &Error) {
+    fn on_close(&mut self, link: &Arc<Link>, error: &Error) {
         self.caller.options.recorder.closed();
-        // A peer that speaks but never answers heartbeats cannot be asked for a sign of life.
-        let can_answer = self.answered || self.last_traffic.is_none();
-        if let Some(silence) = &self.caller.silence
-            && can_answer
-            && matches!(error.reason(), Reason::ClosedStuck | Reason::ClosedHeartbeat)
-        {
-            silence.fell_silent();
-        }
+        self.tell_end(link, error);
         self.caller.fail_all(error);
     }
 }

@@ -31,7 +31,7 @@ use crate::shard::Shard;
 use crate::stats::ConnectionRecorder;
 use crate::transport::{Io, Writer};
 
-use caller::{Caller, CallerOptions, PushSink, SilenceSink};
+use caller::{Caller, CallerOptions, LifeSink, PushSink};
 use client_role::ClientRole;
 use driver::{Driver, Role};
 use link::{Link, QueueLimits};
@@ -69,13 +69,13 @@ pub(crate) fn start_client(
     options: LinkOptions,
     caller_options: CallerOptions,
     pushes: Option<Arc<dyn PushSink>>,
-    silence: Option<Box<dyn SilenceSink>>,
+    life: Option<Box<dyn LifeSink>>,
     shard: &Shard,
 ) -> Arc<Caller> {
     let hello = caller_options.heartbeat_interval > Duration::ZERO;
     let mut made = None;
     start(io, options, shard, |link| {
-        let caller = Arc::new(Caller::new(link.clone(), caller_options, pushes, silence));
+        let caller = Arc::new(Caller::new(link.clone(), caller_options, pushes, life));
         made = Some(caller.clone());
         ClientRole::new(caller)
     });

@@ -92,9 +92,10 @@ reasons! {
         /// The host name could not be resolved.
         ConnectResolve = "connect.resolve", [NotSent], ByDelivery,
             "check the host name and the resolver";
-        /// The peer accepted the connection and ended it before it could be used.
+        /// A handshake on an accepted connection failed: that of a transport of your own, or a client's that was not
+        /// complete within the server's `handshake_timeout`.
         ConnectHandshake = "connect.handshake", [NotSent], ByDelivery,
-            "check that the peer speaks rpcx on this port and allows one more connection";
+            "check that both sides use the same transport on this port";
         /// The operating system refused the connection for another cause; the text has it.
         ConnectOther = "connect.other", [NotSent], ByDelivery,
             "see the cause in the text";

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(1);
 
 /// Whether a server may be selected, by how its dials ended: after a failure it is out for 1 s, after the next for 2 s,
-/// 4 s … up to a cap, and back at once after a success.
+/// 4 s … up to a cap, and back at once after a success. A connection that the server ends before it has said anything is a
+/// failed dial too.
 ///
 /// Out of selection is not closed: when every server is out, a client tries all of them.
 ///
@@ -45,7 +46,7 @@ impl DialBackoff {
         self.until = if wait.is_zero() { None } else { now.checked_add(wait) };
     }
 
-    /// A dial succeeded, or a connection to the server works.
+    /// A connection to the server works. That it was accepted is not enough: a server may close what it accepts.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.until = None;

@@ -31,3 +31,4 @@ mod slow;
 mod support;
 mod tee;
 mod trace;
+mod turned_away;
