@@ -292,7 +292,9 @@ func (c countedConn) Read(p []byte) (int, error) {
 }
 
 func (c countedConn) Write(p []byte) (int, error) {
+	// Counted before: the answer may be here before Write returns.
+	c.stats.bytesOut.Add(int64(len(p)))
 	n, err := c.Conn.Write(p)
-	c.stats.bytesOut.Add(int64(n))
+	c.stats.bytesOut.Add(int64(n - len(p)))
 	return n, err
 }
