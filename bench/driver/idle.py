@@ -129,8 +129,8 @@ def wire(name: str) -> Wire:
 class Plan:
     """How to measure."""
 
-    connections: int = 10_000
-    base: int = 100  # connections open before the first reading
+    connections: int = 10_000  # in all: as many as a server of ours takes by default
+    base: int = 100  # of them open before the first reading
     settle: float = 3  # seconds between the last connection and the second reading
     rounds: int = 3
 
@@ -156,13 +156,14 @@ def run_once(command: list[str], protocol: Wire, plan: Plan) -> Row:
         sockets += (connect(port, protocol) for _ in range(plan.base))
         time.sleep(1)
         before = machine.memory(server.pid, "VmRSS") or 0
-        sockets += (connect(port, protocol) for _ in range(plan.connections))
+        sockets += (connect(port, protocol) for _ in range(plan.connections - plan.base))
         time.sleep(plan.settle)
         after = machine.memory(server.pid, "VmRSS") or 0
         # a server that has dropped its idle connections must not win
         for s in sockets[:: max(1, len(sockets) // 100)]:
             protocol.exchange(s, 1)
-        return {"bytes": (after - before) / plan.connections, "base_rss": before, "rss": after}
+        grown = plan.connections - plan.base
+        return {"bytes": (after - before) / grown, "base_rss": before, "rss": after}
     except OSError as e:
         return {"failed": str(e)}
     finally:
@@ -174,7 +175,7 @@ def run_once(command: list[str], protocol: Wire, plan: Plan) -> Row:
 def allow_descriptors(plan: Plan) -> None:
     """Raises this process's limit of open files, which the servers inherit; exits if the system does not let us."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    need = plan.base + plan.connections + 100
+    need = plan.connections + 100
     if hard != resource.RLIM_INFINITY and hard < need:
         sys.exit(f"idle connections: {need} open files are needed, the hard limit is {hard}; raise it with ulimit -Hn")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
