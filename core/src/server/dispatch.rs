@@ -171,7 +171,7 @@ impl ServerRole {
                 }
             }
         }
-        let payload = match large::decompress_small(&self.session.options, &frame) {
+        let payload = match large::payload_of(&self.session.options, &frame) {
             Ok(payload) => payload,
             Err(error) => {
                 self.answer_error(&frame, &error, ready);
@@ -407,6 +407,7 @@ impl ServerRole {
         }
     }
 
+    #[inline(never)]
     fn spawn(
         &self,
         entry: &Arc<Entry>,

@@ -29,10 +29,16 @@ use crate::error::{Error, Reason, Result};
 pub(super) const LARGE: usize = 256 * 1024;
 
 /// The payload of a request if it can be had at once; `None`: it is large.
-pub(super) fn decompress_small(options: &SessionOptions, frame: &Frame) -> Result<Option<Bytes>> {
-    if frame.header().compress() == CompressType::NONE {
-        return Ok(Some(frame.payload_bytes()));
+#[inline]
+pub(super) fn payload_of(options: &SessionOptions, frame: &Frame) -> Result<Option<Bytes>> {
+    match frame.header().compress() {
+        CompressType::NONE => Ok(Some(frame.payload_bytes())),
+        _ => decompress_small(options, frame),
     }
+}
+
+#[inline(never)]
+fn decompress_small(options: &SessionOptions, frame: &Frame) -> Result<Option<Bytes>> {
     if frame.payload().len() > LARGE {
         return Ok(None);
     }
@@ -75,6 +81,7 @@ fn decompress(options: &SessionOptions, frame: &Frame, limit: usize) -> Result<B
 }
 
 /// Begins a call whose payload is still compressed, and large.
+#[cold]
 pub(super) fn call(
     handler: Arc<dyn Handler>,
     entry: Arc<Entry>,
@@ -153,6 +160,7 @@ pub(super) struct Plain {
 
 impl Plain {
     /// Takes the answer out of the buffer, of which it is the end; what is left of the call is to compress it.
+    #[cold]
     pub(super) fn into_running(self, out: &mut Vec<u8>, session: &Arc<Session>) -> BoxRunning {
         let mut frame = out.split_off(self.start);
         let options = session.options.clone();
