@@ -116,7 +116,10 @@ impl Target<'_> {
                     }
                 }
             }
-            Ok(Begun::Later { selected, frame }) => Box::pin(self.after_waiting(plan, payload, selected, frame)).await,
+            Ok(Begun::Unconnected { selected, frame }) => {
+                Box::pin(self.after_waiting(plan, payload, Some((selected, frame)))).await
+            }
+            Ok(Begun::Later) => Box::pin(self.after_waiting(plan, payload, None)).await,
             Err(error) => Err(error.with_attempts(1)),
         };
         match &result {
@@ -126,50 +129,47 @@ impl Target<'_> {
         result
     }
 
-    /// Encodes the request and looks whether it can leave at once.
+    /// Looks whether the request can leave at once, and encodes it.
     fn begin(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Begun<'_>> {
-        let mut frame = buffers::take_scratch();
-        let start = match self.encode(&mut frame, plan, payload, plan.now) {
-            Ok(start) => start,
-            Err(error) => {
-                buffers::put_scratch(frame);
-                return Err(error);
-            }
-        };
-        if plan.fail_mode() == FailMode::Failbackup {
-            return Ok(Begun::Later { selected: None, frame });
+        if plan.sends_backup() {
+            return Ok(Begun::Later);
         }
         let table = self.routes.current(self.client, plan.now);
         if table.servers().is_empty() {
-            return Ok(Begun::Later { selected: None, frame });
+            return Ok(Begun::Later);
         }
-        let selected = table.select(self.routes, &self.info(plan, &frame[start..], &[]), plan.target(), plan.now)?;
-        self.compress(&mut frame, start, plan)?;
-        match selected.endpoint.ready() {
-            Some(caller) => Ok(Begun::Ready { selected, caller, frame }),
-            None => Ok(Begun::Later { selected: Some(selected), frame }),
+        let mut frame = buffers::take_scratch();
+        let selected = self.encode(&mut frame, plan, payload, plan.now).and_then(|start| {
+            let info = self.info(plan, &frame[start..], &[]);
+            let selected = table.select(self.routes, &info, plan.target(), plan.now)?;
+            self.compress(&mut frame, start, plan)?;
+            Ok(selected)
+        });
+        match selected {
+            Ok(selected) => Ok(match selected.endpoint.ready() {
+                Some(caller) => Begun::Ready { selected, caller, frame },
+                None => Begun::Unconnected { selected, frame },
+            }),
+            Err(error) => {
+                buffers::put_scratch(frame);
+                Err(error)
+            }
         }
     }
 
-    /// The first attempt has to wait for a connection: to the server that was selected, if one was. Selecting again would
-    /// take two turns for one call.
+    /// The first attempt has to wait for something: for a connection to `chosen`, with the request for it, which is not
+    /// selected again since that would take two turns for one call; or for the selection.
     async fn after_waiting(
         &self,
         plan: &Plan<'_>,
         payload: PayloadFn<'_>,
-        selected: Option<Selected<'_>>,
-        frame: Vec<u8>,
+        chosen: Option<(Selected<'_>, Vec<u8>)>,
     ) -> Result<Answer> {
         let _begun = self.client.begun.enter();
-        let first = match selected {
-            Some(selected) => self.exchange(plan, selected, frame, 1, plan.now).await,
-            None => {
-                buffers::put_scratch(frame);
-                if plan.fail_mode() == FailMode::Failbackup && plan.idempotent() {
-                    return self.with_backup(plan, payload).await;
-                }
-                self.attempt(plan, payload, &[], None, 1, plan.now).await
-            }
+        let first = match chosen {
+            Some((selected, frame)) => self.exchange(plan, selected, frame, 1, plan.now).await,
+            None if plan.sends_backup() => return self.with_backup(plan, payload).await,
+            None => self.attempt(plan, payload, &[], None, 1, plan.now).await,
         };
         match first {
             Ok(answer) => Ok(answer),
@@ -405,11 +405,13 @@ enum Begun<'a> {
         caller: Arc<Caller>,
         frame: Vec<u8>,
     },
-    /// Something has to be waited for first: for a connection to the server that was selected, else for the selection.
-    Later {
-        selected: Option<Selected<'a>>,
+    /// There is no connection to the server yet.
+    Unconnected {
+        selected: Selected<'a>,
         frame: Vec<u8>,
     },
+    /// There is more to see to than one attempt, or no server yet.
+    Later,
 }
 
 /// Waits before a retry; `None` when the deadline would pass first.

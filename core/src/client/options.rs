@@ -237,6 +237,11 @@ impl<'a> Plan<'a> {
         self.values.fail_mode.unwrap_or(self.client.fail_mode)
     }
 
+    /// A second server may be asked beside the first.
+    pub(super) fn sends_backup(&self) -> bool {
+        self.fail_mode() == FailMode::Failbackup && self.idempotent()
+    }
+
     pub(super) fn retries(&self) -> u32 {
         self.values.retries.unwrap_or(self.client.retries)
     }

@@ -161,8 +161,13 @@ impl Link {
             return Err(error.clone().with_delivery(Delivery::NotSent));
         }
         let start = sending.outbox.end();
-        if flush == Flush::Now && !sending.blocked && sending.outbox.is_empty() && sending.writer.is_some() {
-            self.write_now(guard, frame, seq)?;
+        if flush == Flush::Now
+            && !sending.blocked
+            && sending.outbox.is_empty()
+            && let Some(writer) = &sending.writer
+        {
+            let written = writer.try_write(frame);
+            self.written_now(guard, written, frame, seq)?;
             return Ok(Sent { start, displaced: Vec::new() });
         }
         let mut displaced = Vec::new();
@@ -181,12 +186,17 @@ impl Link {
         Ok(Sent { start, displaced })
     }
 
-    /// Writes a frame that finds nothing before it; what the system does not take is queued.
+    /// A frame that found nothing before it was written; what the system did not take is queued.
     #[inline(never)]
-    fn write_now(&self, mut guard: MutexGuard<'_, Sending>, frame: &mut Vec<u8>, seq: Option<u32>) -> Result<()> {
+    fn written_now(
+        &self,
+        mut guard: MutexGuard<'_, Sending>,
+        written: io::Result<usize>,
+        frame: &mut Vec<u8>,
+        seq: Option<u32>,
+    ) -> Result<()> {
         let sending = &mut *guard;
-        let Some(writer) = &sending.writer else { return Ok(()) };
-        match writer.try_write(frame) {
+        match written {
             Ok(taken) => {
                 self.recorder.wrote(taken);
                 sending.outbox.passed(taken);

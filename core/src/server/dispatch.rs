@@ -34,6 +34,7 @@ use crate::error::{Error, Reason, Result};
 
 /// Ready answers of one batch leave at this size.
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
+
 /// The method that was called last on this connection; calls come in runs.
 struct Cached {
     entry: Arc<Entry>,
