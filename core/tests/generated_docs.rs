@@ -170,7 +170,8 @@ fn metrics() -> String {
         "# Metrics\n\n{NOTE}\n\n\
          `server.stats().render()` and `client.stats().render()` give the statistics in Prometheus' text exposition format;\n\
          `stats::Exposition` puts those of several clients and servers of a process together and tells them apart by the label\n\
-         `name`. With the feature `metrics-listener`, `stats::MetricsListener` serves them over HTTP on `/metrics`.\n\n\
+         `name`. With the feature `metrics-listener`, `stats::MetricsListener` serves them over HTTP on `/metrics`; for one\n\
+         client or server the option `metrics_address` does.\n\n\
          Names and labels never change their meaning. Counters begin at 0 with the client or server. `kind` and `reason` are\n\
          those of [ERRORS.md](ERRORS.md). Names of more than 4,096 methods are counted together as service and method `*`.\n\n\
          The buckets of histograms reach to 50, 100, 250 and 500 µs, 1, 2.5, 5, 10, 25, 50, 100, 250 and 500 ms, 1, 2.5, 5 and\n\

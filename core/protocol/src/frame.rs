@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes};
 
+use crate::encode::{EncodeError, Head, encode};
 use crate::error_text;
 use crate::header::{HEADER_LEN, Header};
 use crate::keys;
@@ -48,6 +49,29 @@ impl Frame {
     pub(crate) fn new(header: Header, body: Bytes, parts: Parts) -> Self {
         let Parts { service_end, method_end, metadata_end } = parts;
         Self { header, body, service_end, method_end, metadata_end }
+    }
+
+    /// A message that did not come on the wire, such as a request that another protocol brought: in the form of one that
+    /// did. No limit is checked but that of the length field.
+    ///
+    /// ```
+    /// # use rpcx_protocol::{Frame, Head, Header, SerializeType};
+    /// let head = Head::new(Header::request(SerializeType::RAW, 1), b"Arith", b"Mul");
+    /// let frame = Frame::of(&head, b"payload").unwrap();
+    /// assert_eq!((frame.service(), frame.payload()), (&b"Arith"[..], &b"payload"[..]));
+    /// ```
+    ///
+    /// # Errors
+    /// A frame above 4 GiB.
+    pub fn of(head: &Head<'_>, payload: &[u8]) -> Result<Frame, EncodeError> {
+        let mut wire = Vec::with_capacity(head.wire_len(payload.len()));
+        encode(&mut wire, head, payload)?;
+        // Each part is shorter than the whole, whose length fits into 32 bits.
+        let service_end = (WORD + head.service.len()) as u32;
+        let method_end = service_end + (WORD + head.method.len()) as u32;
+        let metadata_end = (wire.len() - HEADER_LEN - WORD - payload.len()) as u32;
+        let body = Bytes::from(wire).slice(HEADER_LEN..);
+        Ok(Self::new(head.header, body, Parts { service_end, method_end, metadata_end }))
     }
 
     /// The fixed fields.
@@ -208,7 +232,7 @@ pub struct PeerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Decoded, Decoder, Head, Limits, SerializeType, Status, encode};
+    use crate::{Decoded, Decoder, Limits, SerializeType, Status};
 
     fn frame(status: Status, metadata: &[(&str, &str)], payload: &[u8]) -> Frame {
         let header = Header::response_to(&Header::request(SerializeType::JSON, 1)).with_status(status);
@@ -234,6 +258,24 @@ mod tests {
         assert_eq!(frame.wire_len(), 32 + 5 + 4 + 10 + 4);
         assert_eq!(frame.error(), None);
         assert_eq!(frame.into_payload(), &b"data"[..]);
+    }
+
+    #[test]
+    fn a_frame_of_its_parts_is_the_one_that_its_bytes_decode_to() {
+        for (metadata, payload) in [(&[][..], &b""[..]), (&[("k", "v"), (keys::AUTH, "t")], b"data")] {
+            let decoded = frame(Status::NORMAL, metadata, payload);
+            let head = Head {
+                header: *decoded.header(),
+                service: b"Arith",
+                method: b"\xffMul",
+                metadata: Metadata::empty(),
+                extra: metadata,
+            };
+            let made = Frame::of(&head, payload).unwrap();
+            assert_eq!((made.header(), made.body()), (decoded.header(), decoded.body()));
+            assert_eq!((made.service(), made.method()), (decoded.service(), decoded.method()));
+            assert_eq!((made.metadata(), made.payload()), (decoded.metadata(), decoded.payload()));
+        }
     }
 
     #[test]

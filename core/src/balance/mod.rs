@@ -16,6 +16,7 @@ mod weighted_ping;
 pub use closest::{Closest, Position};
 pub use consistent_hash::ConsistentHash;
 pub use least_loaded::LeastLoaded;
+pub(crate) use random::mix;
 pub use random::{Random, random_bits};
 pub use round_robin::RoundRobin;
 pub use weighted::WeightedRoundRobin;

@@ -18,7 +18,7 @@ pub fn random_bits() -> u64 {
 }
 
 /// The finalizer of SplitMix64: every bit of the input changes half of the bits of the output.
-pub(super) fn mix(bits: u64) -> u64 {
+pub(crate) fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)

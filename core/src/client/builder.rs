@@ -1,20 +1,22 @@
 //! What a client is made of, and the client.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpcx_protocol::compress::{Compressor, Compressors};
 use rpcx_protocol::header::CompressType;
 
-use super::core::ClientCore;
+use super::core::{ClientCore, check_nodes};
 use super::push::Pushes;
 use super::service::Service;
 use crate::codec::Serde;
 use crate::config::{ClientOptions, ClientTlsOptions};
-use crate::discovery::{Discovery, Schemes};
+use crate::discovery::{Discovery, Node, Schemes};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::{Interceptor, parent, slow_calls};
-use crate::stats::{ClientStats, QueueTotals};
+use crate::interceptor::{Interceptor, Trace, parent, slow_calls};
+use crate::shard::Shard;
+use crate::stats::ClientStats;
 #[cfg(feature = "tls")]
 use crate::transport::ClientTls;
 use crate::transport::Transports;
@@ -86,10 +88,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client. Nothing is connected before the first call.
+    /// Makes the client. Nothing is connected before the first call. With the option `metrics_address` this must be called in
+    /// a runtime, which serves the metrics.
     ///
     /// # Errors
-    /// The first mistake made while building.
+    /// The first mistake made while building; `config.listen` when the metrics cannot be served where they should be.
     pub fn build(self) -> Result<Client> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
@@ -99,13 +102,28 @@ impl ClientBuilder {
             Error::new(Reason::ConfigBadArgument, "the client has no discovery: call discovery_url(\"tcp@host:port\")")
         })?;
         let transports = with_tls(self.transports, &self.options.tls)?;
+        if let Some(given) = discovery.0.given() {
+            check_nodes(&transports, given.nodes())?;
+        }
         parent::client_made();
         let mut interceptors = self.interceptors;
-        if self.options.slow_call > Duration::ZERO {
+        // Without a chain, a call is timed where it ends.
+        let chained = self.options.trace || !interceptors.is_empty();
+        if chained && self.options.slow_call > Duration::ZERO {
             interceptors.insert(0, Arc::new(slow_calls(self.options.slow_call)));
         }
-        let core = ClientCore::new(self.options, discovery, transports, self.compressors, interceptors);
-        Ok(Client { core: Arc::new(core) })
+        if self.options.trace {
+            interceptors.insert(0, Arc::new(Trace::client()));
+        }
+        let core = Arc::new(ClientCore::new(self.options, discovery, transports, self.compressors, interceptors));
+        if let Some(at) = &core.options.metrics_address {
+            // It has no thread of its own.
+            Shard::current()?;
+            let of = Arc::downgrade(&core);
+            let render = move || of.upgrade().map(|core| core.stats().render()).unwrap_or_default();
+            core.metrics.open(Some(at), render)?;
+        }
+        Ok(Client { core })
     }
 }
 
@@ -176,6 +194,14 @@ impl Client {
         Ok(Service::new(self.core.clone(), self.core.routes(name)?))
     }
 
+    /// Replaces the servers of a client whose discovery is a list kept by the user.
+    ///
+    /// # Errors
+    /// `config.bad_argument` where the servers come from elsewhere, `config` for an address that nothing dials.
+    pub fn set_nodes(&self, nodes: Vec<Node>) -> Result<()> {
+        self.core.set_nodes(nodes)
+    }
+
     /// The messages that servers send on their own.
     pub fn pushes(&self) -> Pushes {
         Pushes { queue: self.core.pushes.clone() }
@@ -183,18 +209,12 @@ impl Client {
 
     /// What it has counted so far.
     pub fn stats(&self) -> ClientStats {
-        let mut queue = QueueTotals::default();
-        let mut in_flight = 0;
-        for caller in self.core.connections() {
-            queue += caller.link.queue();
-            in_flight += caller.in_flight();
-        }
-        let now = Instant::now();
-        ClientStats {
-            retry_budget_left: self.core.budget.left(now),
-            servers: self.core.endpoint_stats(now),
-            ..self.core.recorder.snapshot(in_flight, queue)
-        }
+        self.core.stats()
+    }
+
+    /// Where the metrics are served, with the real port; `None` without the option `metrics_address`, and after the end.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.core.metrics.address()
     }
 
     /// Ends the client at once: calls in progress fail with `closed`. Idempotent, never blocks.

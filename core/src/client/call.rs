@@ -3,13 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rpcx_protocol::compress::CompressError;
-use rpcx_protocol::frame::{Frame, PeerError};
-use rpcx_protocol::header::{CompressType, SerializeType};
-
+use super::answer::Answer;
 use super::core::ClientCore;
-use super::endpoint::Endpoint;
 use super::options::Plan;
 use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
@@ -19,7 +14,7 @@ use crate::codec::CodecError;
 use crate::config::FailMode;
 use crate::connection::buffers;
 use crate::connection::caller::Caller;
-use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
+use crate::error::{Delivery, Error, ErrorKind, Result};
 use crate::resilience::Backoff;
 
 /// Writes a call's arguments; runs again for a retry.
@@ -31,31 +26,6 @@ pub(super) struct Target<'a> {
     pub(super) client: &'a Arc<ClientCore>,
     pub(super) routes: &'a Routes,
     pub(super) method: &'a MethodInfo,
-}
-
-/// A good answer.
-pub(super) struct Answer {
-    pub(super) opened: Opened,
-    pub(super) endpoint: Arc<Endpoint>,
-    pub(super) attempts: u32,
-}
-
-/// A frame that holds a reply.
-pub(super) struct Opened {
-    pub(super) frame: Frame,
-    /// The payload, if it was compressed.
-    plain: Option<Bytes>,
-    /// When it came.
-    at: Instant,
-}
-
-impl Opened {
-    /// The reply's format and bytes.
-    pub(super) fn into_payload(self) -> (SerializeType, Bytes) {
-        // The answer's own serialize type counts, as in Go.
-        let serialize = self.frame.header().serialize();
-        (serialize, self.plain.unwrap_or_else(|| self.frame.into_payload()))
-    }
 }
 
 impl Target<'_> {
@@ -123,8 +93,8 @@ impl Target<'_> {
             Err(error) => Err(error.with_attempts(1)),
         };
         match &result {
-            Ok(answer) => self.method.recorder.ended(None, answer.opened.at.saturating_duration_since(plan.now)),
-            Err(error) => self.method.recorder.ended(Some(error.reason()), plan.now.elapsed()),
+            Ok(answer) => self.ended("", None, answer.opened.at.saturating_duration_since(plan.now)),
+            Err(error) => self.ended("", Some(error), plan.now.elapsed()),
         }
         result
     }
@@ -179,7 +149,7 @@ impl Target<'_> {
     }
 
     /// Another attempt is allowed and safe.
-    fn may_retry(&self, plan: &Plan<'_>, error: &Error, attempts: u32) -> bool {
+    pub(super) fn may_retry(&self, plan: &Plan<'_>, error: &Error, attempts: u32) -> bool {
         plan.fail_mode() != FailMode::Failfast
             && attempts <= plan.retries()
             && error.kind() != ErrorKind::Config
@@ -230,7 +200,7 @@ impl Target<'_> {
     }
 
     /// One try at one server: `again` is its address, else one is selected.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         plan: &Plan<'_>,
         payload: PayloadFn<'_>,
@@ -246,7 +216,7 @@ impl Target<'_> {
     }
 
     /// The request of an attempt and its server.
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         plan: &Plan<'_>,
         payload: PayloadFn<'_>,
@@ -302,100 +272,6 @@ impl Target<'_> {
             Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),
         }
     }
-
-    /// Looks into an answer: an error of the server's, or a payload to decompress.
-    fn open(&self, frame: Frame, at: Instant) -> Result<Opened> {
-        if let Some(said) = frame.error() {
-            return Err(peer_error(said));
-        }
-        let compress = frame.header().compress();
-        if compress == CompressType::NONE {
-            return Ok(Opened { frame, plain: None, at });
-        }
-        let answered = |reason, text: String| Err(Error::new(reason, text).with_delivery(Delivery::Answered));
-        let Some(compressor) = self.client.compressors.get(compress) else {
-            return answered(
-                Reason::UnsupportedCompress,
-                format!("the answer is compressed with {compress}, for which no compressor is registered"),
-            );
-        };
-        let mut plain = Vec::new();
-        match compressor.decompress(frame.payload(), &mut plain, self.client.options.max_decompressed_size) {
-            Ok(()) => Ok(Opened { frame, plain: Some(Bytes::from(plain)), at }),
-            Err(CompressError::TooLarge { limit }) => answered(
-                Reason::LimitMaxDecompressedSize,
-                format!("the answer's payload is larger than max_decompressed_size allows ({limit} bytes)"),
-            ),
-            Err(error) => answered(
-                Reason::ProtocolCompress,
-                format!("the answer's payload does not decompress as {compress}: {error}"),
-            ),
-        }
-    }
-
-    /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins. When the
-    /// first fails before that, the next one is asked in its place.
-    async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
-        let mut first = std::pin::pin!(self.attempt(plan, payload, &[], None, 1, plan.now));
-        if plan.retries() == 0 {
-            return first.await;
-        }
-        let early = tokio::time::timeout(plan.backup_latency(), &mut first).await;
-        let failed = match early {
-            Ok(Err(error)) if self.may_retry(plan, &error, 1) => Some(error),
-            Ok(done) => return done,
-            Err(_) => None,
-        };
-        let tried = plan.first.get().cloned();
-        let now = Instant::now();
-        if let Some(error) = failed {
-            if !self.client.may_spend_retry(now) {
-                return Err(error);
-            }
-            self.method.recorder.retried();
-            let second = self.attempt(plan, payload, tried.as_slice(), None, 2, now).await;
-            return second.map_err(|error| error.with_attempts(2));
-        }
-        let Some((selected, frame)) = self.prepare_backup(plan, payload, tried.as_slice(), now).await else {
-            return first.await;
-        };
-        self.method.recorder.retried();
-        let mut second = std::pin::pin!(self.exchange(plan, selected, frame, 2, now));
-        let answer = tokio::select! {
-            answer = &mut first => match answer {
-                Ok(answer) => Ok(answer),
-                Err(_) => second.await,
-            },
-            answer = &mut second => match answer {
-                Ok(answer) => Ok(answer),
-                Err(_) => first.await,
-            },
-        };
-        match answer {
-            Ok(answer) => Ok(Answer { attempts: 2, ..answer }),
-            Err(error) => Err(error.with_attempts(2)),
-        }
-    }
-
-    /// A backup request to a server that is not the first one's. `None`: the first is not known yet, there is no other, or
-    /// the budget is spent.
-    async fn prepare_backup(
-        &self,
-        plan: &Plan<'_>,
-        payload: PayloadFn<'_>,
-        first: &[Arc<str>],
-        now: Instant,
-    ) -> Option<(Selected<'_>, Vec<u8>)> {
-        if first.is_empty() {
-            return None;
-        }
-        let (selected, frame) = self.prepare(plan, payload, first, None, now).await.ok()?;
-        if first.contains(&selected.endpoint.address) || !self.client.may_spend_retry(now) {
-            buffers::put_scratch(frame);
-            return None;
-        }
-        Some((selected, frame))
-    }
 }
 
 /// Whether a call can leave at once.
@@ -425,32 +301,4 @@ async fn wait_until(now: Instant, wait: Duration, deadline: Option<Instant>) -> 
         return Some(Instant::now());
     }
     Some(now)
-}
-
-/// What a server answered instead of a reply.
-fn peer_error(said: PeerError) -> Error {
-    let error = match said.code {
-        Some(code) => Error::from_peer_code(code, said.text),
-        None => {
-            let reason = if said.text.starts_with("rpcx: can't find service ") {
-                Reason::ServiceUnknownService
-            } else if said.text.starts_with("rpcx: can't find method ") {
-                Reason::ServiceUnknownMethod
-            } else {
-                Reason::ServiceError
-            };
-            Error::new(reason, said.text)
-        }
-    };
-    let error = error.with_delivery(Delivery::Answered);
-    if said.not_run { error.with_not_run() } else { error }
-}
-
-/// The bytes of an empty answer: Go leaves the reply untouched, so it decodes to the type's zero value.
-pub(super) fn zero_value(serialize: SerializeType) -> &'static [u8] {
-    match serialize {
-        SerializeType::MSGPACK => &[0xc0],
-        SerializeType::JSON => b"null",
-        _ => &[],
-    }
 }

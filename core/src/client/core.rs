@@ -18,12 +18,12 @@ use crate::config::ClientOptions;
 use crate::connection::LinkOptions;
 use crate::connection::caller::{Caller, CallerOptions, LifeSink};
 use crate::connection::link::QueueLimits;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Node};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, SlowCalls};
 use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
-use crate::stats::{ClientRecorder, EndpointStats};
+use crate::stats::{ClientRecorder, ClientStats, EndpointStats, QueueTotals, ServedMetrics};
 use crate::transport::{Address, DialOptions, Transports};
 
 /// Opens connections the way the client's options say.
@@ -95,9 +95,12 @@ pub(crate) struct ClientCore {
     pub(super) dialer: Arc<Dialer>,
     pub(super) compressors: Compressors,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    /// With the option `slow_call`, unless there are interceptors: then it is one of them.
+    pub(super) slow_calls: Option<SlowCalls>,
     pub(super) budget: RetryBudget,
     pub(super) health: Arc<Health>,
     pub(super) recorder: Arc<ClientRecorder>,
+    pub(super) metrics: ServedMetrics,
     pub(super) pushes: Arc<PushQueue>,
     /// Calls that no connection counts.
     pub(super) begun: Arc<BegunCalls>,
@@ -105,6 +108,11 @@ pub(crate) struct ClientCore {
     /// Servers, shared by all services that they serve.
     endpoints: Mutex<Endpoints>,
     closed: AtomicBool,
+}
+
+/// Nodes that the user gave have addresses that can be dialled.
+pub(super) fn check_nodes(transports: &Transports, nodes: &[Node]) -> Result<()> {
+    nodes.iter().try_for_each(|node| transports.check_dial(&node.address().parse()?))
 }
 
 impl ClientCore {
@@ -157,6 +165,7 @@ impl ClientCore {
         ClientCore {
             budget: RetryBudget::new(rules, Instant::now()),
             health,
+            slow_calls: nonzero(options.slow_call).filter(|_| interceptors.is_empty()).map(SlowCalls::new),
             options,
             discovery,
             owns_discovery,
@@ -164,11 +173,35 @@ impl ClientCore {
             compressors,
             interceptors,
             recorder,
+            metrics: ServedMetrics::default(),
             pushes,
             begun: Arc::default(),
             routes: ArcSwap::default(),
             endpoints: Mutex::default(),
             closed: AtomicBool::new(false),
+        }
+    }
+
+    /// See [`Client::set_nodes`](super::Client::set_nodes).
+    pub(super) fn set_nodes(&self, nodes: Vec<Node>) -> Result<()> {
+        self.check_open()?;
+        check_nodes(&self.dialer.transports, &nodes)?;
+        self.discovery.set_nodes(nodes)
+    }
+
+    /// What the client has counted so far.
+    pub(super) fn stats(&self) -> ClientStats {
+        let mut queue = QueueTotals::default();
+        let mut in_flight = 0;
+        for caller in self.connections() {
+            queue += caller.link.queue();
+            in_flight += caller.in_flight();
+        }
+        let now = Instant::now();
+        ClientStats {
+            retry_budget_left: self.budget.left(now),
+            servers: self.endpoint_stats(now),
+            ..self.recorder.snapshot(in_flight, queue)
         }
     }
 
@@ -275,6 +308,7 @@ impl ClientCore {
             self.discovery.close();
         }
         self.pushes.close();
+        self.metrics.close();
     }
 }
 

@@ -1,69 +1,40 @@
-//! One server as a client sees it: its connections, dialled when they are needed and once at a time.
+//! One server as a client sees it: how its dials went, its breaker, and its connections, dialled when they are needed and
+//! once at a time.
 //!
 //! No lock is held while a connection is made. Calls that need the same connection wait for the one dial, each until its own
 //! deadline; the dial goes on when the call that began it is dropped.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::core::Dialer;
+use super::lanes::{Dialled, Lanes, Place};
 use crate::connection::caller::{Caller, LifeSink};
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::resilience::{Breaker, CallEnd, DialBackoff, Permit};
-use crate::shard::{Shard, ShardId};
+use crate::shard::Shard;
 use crate::stats::EndpointStats;
 use crate::transport::Address;
 
 /// How soon a server that fell silent is looked at again while it is asked for a sign of life.
 const PROBE_PACE: Duration = Duration::from_secs(1);
 
-type Dialled = Option<Result<Arc<Caller>>>;
+/// A dial that is under way, until it ends or its runtime does.
+struct Dialling(Arc<Endpoint>);
 
-/// The shard that lanes belong to, and whether it still is.
-struct Home {
-    shard: ShardId,
-    /// The other end is held by a task of the shard, which ends with its runtime.
-    ended: oneshot::Sender<Infallible>,
-}
-
-impl Home {
-    fn new(shard: &Shard) -> Home {
-        let (ended, lives) = oneshot::channel();
-        shard.spawn(lives);
-        Home { shard: shard.id(), ended }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ended.is_closed()
+impl Dialling {
+    fn begin(endpoint: &Arc<Endpoint>) -> Dialling {
+        endpoint.dialling.fetch_add(1, Ordering::Relaxed);
+        Dialling(endpoint.clone())
     }
 }
 
-/// A place for one connection on one shard.
-struct Place {
-    home: Arc<Home>,
-    dial: Mutex<Option<watch::Receiver<Dialled>>>,
-}
-
-/// A place and the connection that is there, for calls to find with one look.
-#[derive(Clone)]
-struct Lane {
-    shard: ShardId,
-    live: Option<Arc<Caller>>,
-    place: Arc<Place>,
-}
-
-impl Lane {
-    fn new(home: Arc<Home>) -> Lane {
-        Lane { shard: home.shard, live: None, place: Arc::new(Place { home, dial: Mutex::new(None) }) }
-    }
-
-    fn usable(&self) -> Option<&Arc<Caller>> {
-        self.live.as_ref().filter(|caller| caller.is_usable())
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.0.dialling.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -72,16 +43,13 @@ pub(crate) struct Endpoint {
     pub(crate) address: Arc<str>,
     parsed: Result<Address>,
     dialer: Arc<Dialer>,
-    /// Those of one shard stand together.
-    lanes: ArcSwap<Vec<Lane>>,
-    changing: Mutex<()>,
-    /// Connections that were replaced and have calls left.
-    leaving: Mutex<Vec<Weak<Caller>>>,
-    next: AtomicUsize,
+    pub(super) lanes: Lanes,
     backoff: Mutex<DialBackoff>,
     /// No connection has brought a frame since a dial failed, so that `backoff` has something to say, or the server fell
     /// silent. Changed under the lock of `backoff`.
     dial_failed: AtomicBool,
+    /// Dials that are under way.
+    dialling: AtomicUsize,
     /// A connection ended because nothing came any more: the next ones are used once they have brought an answer.
     silent: AtomicBool,
     retries: AtomicU64,
@@ -95,23 +63,34 @@ impl Endpoint {
             parsed: address.parse(),
             breaker: dialer.health.breaker(Instant::now()),
             dial_failed: AtomicBool::new(false),
+            dialling: AtomicUsize::new(0),
             silent: AtomicBool::new(false),
             retries: AtomicU64::new(0),
             backoff: Mutex::new(DialBackoff::new(dialer.time_to_disallow)),
             address,
+            lanes: Lanes::new(dialer.connections),
             dialer,
-            lanes: ArcSwap::default(),
-            changing: Mutex::new(()),
-            leaving: Mutex::default(),
-            next: AtomicUsize::new(0),
         }
     }
 
-    /// A call need not wait for a dial that will probably fail.
+    /// A call need not wait for a dial that will probably fail. When a server may be dialled again one call tries it; the
+    /// others would only wait for the same dial and fail with it.
     #[inline]
     pub(super) fn is_preferred(&self, now: Instant) -> bool {
         !self.dial_failed.load(Ordering::Relaxed)
-            || !self.is_silent() && (self.ready().is_some() || self.allowed_at().is_none_or(|at| at <= now))
+            || !self.is_silent()
+                && (self.lanes.has_own() || self.dialling.load(Ordering::Relaxed) == 0 && self.may_dial(now))
+    }
+
+    /// It does not wait out a failed dial.
+    fn may_dial(&self, now: Instant) -> bool {
+        self.allowed_at().is_none_or(|at| at <= now)
+    }
+
+    /// Connections that are missing are not dialled now: those that are there have to do.
+    #[cold]
+    fn rests(&self) -> bool {
+        self.dial_failed.load(Ordering::Relaxed) && !self.may_dial(Instant::now())
     }
 
     /// It must show a sign of life before calls go to it.
@@ -136,7 +115,7 @@ impl Endpoint {
             }))
         } else {
             let undialled = self.dial_failed.load(Ordering::Relaxed).then(|| self.allowed_at()).flatten();
-            undialled.filter(|at| *at > now && !self.has_usable())
+            undialled.filter(|at| *at > now && !self.lanes.has_usable())
         };
         undialled.max(self.breaker.as_ref().and_then(|breaker| breaker.open_until(now)))
     }
@@ -144,14 +123,9 @@ impl Endpoint {
     /// Opens a connection for which no call waits, unless one is being opened.
     fn probe(self: &Arc<Self>) {
         if let (Ok(address), Ok(shard)) = (&self.parsed, Shard::current()) {
-            let lane = self.lane(&shard);
+            let lane = self.lanes.of(&shard, self.rests());
             self.join_dial(&lane.place, &shard, address);
         }
-    }
-
-    /// Any shard has a connection that takes calls.
-    fn has_usable(&self) -> bool {
-        self.lanes.load().iter().any(|lane| lane.usable().is_some())
     }
 
     /// The breaker lets no calls through.
@@ -184,7 +158,7 @@ impl Endpoint {
     pub(super) fn stats(&self, service: &str, now: Instant) -> EndpointStats {
         let connections = self.connections();
         let breaker = self.breaker.as_ref();
-        let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.has_usable();
+        let undialled = self.dial_failed.load(Ordering::Relaxed) && !self.lanes.has_usable();
         let waits = undialled && self.allowed_at().is_some_and(|at| at > now);
         EndpointStats {
             service: service.to_owned(),
@@ -256,21 +230,12 @@ impl Endpoint {
     /// A connection of this thread's shard that is ready.
     #[inline]
     pub(crate) fn ready(&self) -> Option<Arc<Caller>> {
-        let lanes = self.lanes.load();
-        let lane = match &***lanes {
-            [one] => Some(one).filter(|lane| lane.shard == Shard::current_id()),
-            many => self.next_of(many),
-        };
-        lane?.usable().cloned()
+        self.lanes.ready(|| self.rests())
     }
 
-    /// The lanes of this thread's shard in turn.
-    #[inline(never)]
-    fn next_of<'l>(&self, lanes: &'l [Lane]) -> Option<&'l Lane> {
-        let shard = Shard::current_id();
-        let first = lanes.iter().position(|lane| lane.shard == shard)?;
-        let own = lanes[first..].iter().take_while(|lane| lane.shard == shard).count();
-        Some(&lanes[first + self.next.fetch_add(1, Ordering::Relaxed) % own])
+    /// Every connection that is open, with those that only finish their calls.
+    pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
+        self.lanes.connections()
     }
 
     /// A connection, made if there is none.
@@ -280,7 +245,7 @@ impl Endpoint {
     pub(crate) async fn connect(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Arc<Caller>> {
         let address = self.parsed.as_ref().map_err(Clone::clone)?;
         let shard = Shard::current()?;
-        let lane = self.lane(&shard);
+        let lane = self.lanes.of(&shard, self.rests());
         if let Some(caller) = lane.usable() {
             return Ok(caller.clone());
         }
@@ -296,30 +261,6 @@ impl Endpoint {
             Ok(Some(result)) => result.clone(),
             _ => Err(Error::new(Reason::ClosedLocal, format!("the dial to {} was abandoned", self.address))),
         }
-    }
-
-    /// The lane to use now; a shard that comes for the first time gets its own.
-    fn lane(&self, shard: &Shard) -> Lane {
-        let id = shard.id();
-        let of_shard =
-            |lanes: &[Lane]| -> Vec<Lane> { lanes.iter().filter(|lane| lane.shard == id).cloned().collect() };
-        let mut own = of_shard(&self.lanes.load());
-        if own.is_empty() {
-            let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut lanes = (**self.lanes.load()).clone();
-            own = of_shard(&lanes);
-            if own.is_empty() {
-                // A program may have a runtime for every piece of its work.
-                lanes.retain(|lane| !lane.place.home.has_ended());
-                let home = Arc::new(Home::new(shard));
-                own = (0..self.dialer.connections).map(|_| Lane::new(home.clone())).collect();
-                lanes.extend(own.iter().cloned());
-                self.lanes.store(Arc::new(lanes));
-            }
-        }
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
-        let missing = (0..own.len()).map(|i| (start + i) % own.len()).find(|at| own[*at].usable().is_none());
-        own.swap_remove(missing.unwrap_or(start % own.len()))
     }
 
     /// Joins the dial that is under way, or begins one.
@@ -338,7 +279,9 @@ impl Endpoint {
         let (sender, receiver) = watch::channel(None);
         *current = Some(receiver.clone());
         let (endpoint, place, address, shard_of) = (self.clone(), place.clone(), address.clone(), shard.clone());
+        let under_way = Dialling::begin(self);
         shard.spawn(async move {
+            let _under_way = under_way;
             let life = Box::new(Arc::downgrade(&endpoint));
             let mut result = endpoint.dialer.dial(&address, life, &shard_of).await;
             if let Ok(caller) = &result
@@ -348,7 +291,7 @@ impl Endpoint {
                 result = Err(error);
             }
             let result = result
-                .inspect(|caller| endpoint.replace(&place, caller))
+                .inspect(|caller| endpoint.lanes.replace(&place, caller))
                 .map_err(|error| error.with_server(endpoint.address.clone()).with_delivery(Delivery::NotSent));
             endpoint.dialled(result.as_ref().map(drop));
             if endpoint.dialer.is_closed()
@@ -359,26 +302,6 @@ impl Endpoint {
             sender.send_replace(Some(result));
         });
         receiver
-    }
-
-    /// Puts a connection into its place. The one before it may have calls left.
-    fn replace(&self, place: &Arc<Place>, caller: &Arc<Caller>) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lanes = (**self.lanes.load()).clone();
-        let lane = lanes.iter_mut().find(|lane| Arc::ptr_eq(&lane.place, place));
-        let old = lane.and_then(|lane| lane.live.replace(caller.clone()));
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        leaving.retain(|caller| caller.upgrade().is_some_and(|caller| caller.link.is_open()));
-        leaving.extend(old.filter(|old| old.link.is_open()).as_ref().map(Arc::downgrade));
-        self.lanes.store(Arc::new(lanes));
-    }
-
-    /// Every connection that is open, with those that only finish their calls.
-    pub(crate) fn connections(&self) -> Vec<Arc<Caller>> {
-        let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        let lanes = self.lanes.load();
-        let all = lanes.iter().filter_map(|lane| lane.live.clone()).chain(leaving.iter().filter_map(Weak::upgrade));
-        all.filter(|caller| caller.link.is_open()).collect()
     }
 }
 
@@ -408,34 +331,5 @@ impl Drop for Endpoint {
         for caller in self.connections() {
             caller.drain();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::client::Client;
-
-    fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    }
-
-    /// A program may make a runtime for every piece of its work: what belonged to those that have ended goes.
-    #[test]
-    fn lanes_of_ended_runtimes_are_let_go() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("tcp@{}", listener.local_addr().unwrap());
-        let client = Client::new(&address).unwrap();
-        let service = client.service("T").unwrap();
-        let endpoint = service.client.endpoint(&address.as_str().into());
-        let stays = runtime();
-        let kept = stays.block_on(endpoint.connect(None)).unwrap();
-        for _ in 0..5 {
-            runtime().block_on(endpoint.connect(None)).unwrap();
-        }
-        // One that lives, and the last one.
-        assert_eq!(endpoint.lanes.load().len(), 2);
-        let again = stays.block_on(endpoint.connect(None)).unwrap();
-        assert!(std::sync::Arc::ptr_eq(&kept, &again), "the connection of a runtime that lives stays");
-        assert_eq!(endpoint.connections().len(), 1);
     }
 }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use arc_swap::Guard;
 use rpcx_protocol::header::SerializeType;
 
-use super::call::{Answer, PayloadFn, Target};
+use super::answer::Answer;
+use super::call::{PayloadFn, Target};
 use super::method::{Method, Response, decode_answer, decode_reply};
 use super::options::{CallOptions, Plan};
 use super::routes::{Routes, Table};
@@ -62,8 +63,7 @@ impl ToOne<'_> {
             Ok(selected) => target.exchange(plan, selected, frame, 1, plan.now).await,
             Err(error) => Err(error),
         };
-        let reason = result.as_ref().err().map(Error::reason);
-        target.method.recorder.ended(reason, plan.now.elapsed());
+        target.ended(self.address(), result.as_ref().err(), plan.now.elapsed());
         result.map_err(|error| error.with_attempts(1))
     }
 }

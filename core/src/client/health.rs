@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::balance::random_bits;
 use crate::config::ClientOptions;
 use crate::resilience::{Breaker, BreakerRules, EjectionRules, Ejector};
 
@@ -45,7 +46,7 @@ impl Health {
 
     /// A breaker for one server, if servers have any.
     pub(super) fn breaker(&self, now: Instant) -> Option<Breaker> {
-        self.breaker.map(|rules| Breaker::new(rules, now))
+        self.breaker.map(|rules| Breaker::new(rules, now).with_jitter(random_bits()))
     }
 
     /// An ejector for the servers of one service, if there shall be one.

@@ -1,12 +1,14 @@
 //! A method as its callers see it: every form of call, typed over the one raw path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rpcx_protocol::header::SerializeType;
 use rpcx_protocol::metadata::Metadata;
 
-use super::call::{Answer, PayloadFn, Target, zero_value};
+use super::answer::{Answer, zero_value};
+use super::call::{PayloadFn, Target};
 use super::fan_out::{self, Outcome};
 use super::options::{CallOptions, NO_OPTIONS, Plan};
 use super::request::restate_time_left;
@@ -15,7 +17,7 @@ use super::service::Service;
 use crate::codec::{CodecError, CodecSet, Decode, Encode, Serde};
 use crate::connection::buffers;
 use crate::error::{Delivery, Error, Reason, Result};
-use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Parent, Reply};
+use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Next, Parent, Reply, Timing};
 
 /// A reply with what came beside it.
 #[derive(Clone, Debug)]
@@ -304,7 +306,18 @@ impl Target<'_> {
             Err(error) => Err(error),
         };
         self.method.recorder.began();
-        self.method.recorder.ended(sent.as_ref().err().map(Error::reason), now.elapsed());
+        self.ended("", sent.as_ref().err(), now.elapsed());
         sent
+    }
+
+    /// A call, or its part for the one server at `peer`, is over.
+    #[inline]
+    pub(super) fn ended(&self, peer: &str, error: Option<&Error>, elapsed: Duration) {
+        self.method.recorder.ended(error.map(Error::reason), elapsed);
+        if let Some(slow) = &self.client.slow_calls
+            && slow.is_slow(elapsed)
+        {
+            slow.log(&Timing { service: self.routes.service(), method: &self.method.name, peer, elapsed, error });
+        }
     }
 }

@@ -9,6 +9,8 @@
 //!                          └──────── again, where that is safe ◄───┘
 //! ```
 
+mod answer;
+mod backup;
 mod batch;
 mod begun;
 mod builder;
@@ -17,6 +19,7 @@ mod core;
 mod endpoint;
 mod fan_out;
 mod health;
+mod lanes;
 mod method;
 mod options;
 mod pinger;

@@ -3,6 +3,7 @@
 use super::item::{Alias, RATES, ServiceRate};
 use super::network::Network;
 use super::value::OptionValue;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// The values that one option allows.
@@ -72,6 +73,22 @@ pub(crate) fn service_rates() -> Allowed<Vec<ServiceRate>> {
                 RATES.contains(&rate.per_second) && rates[..i].iter().all(|other| other.service != rate.service)
             })
         }),
+    }
+}
+
+/// Where a listener of this machine can be.
+pub(crate) fn socket_addresses() -> Allowed<String> {
+    Allowed {
+        text: "a port, or an IP address with a port".to_owned(),
+        test: Box::new(|text| socket_address(text).is_some()),
+    }
+}
+
+/// Reads an IP address with a port; a bare port is on loopback.
+pub(crate) fn socket_address(text: &str) -> Option<SocketAddr> {
+    match text.parse() {
+        Ok(port) => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        Err(_) => text.parse().ok(),
     }
 }
 

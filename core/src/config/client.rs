@@ -1,6 +1,8 @@
 //! The table of client options.
 
-use super::allowed::{any, between, hours, kib, mib, ms, not_empty, off_or, secs, unset_or, us, user_keys};
+use super::allowed::{
+    any, between, hours, kib, mib, ms, not_empty, off_or, secs, socket_addresses, unset_or, us, user_keys,
+};
 use super::choice::{FailMode, PushOverflow, SelectMode};
 use super::secret::Secret;
 use super::table::conflict;
@@ -44,6 +46,12 @@ options! {
         /// Calls that took at least so long, retries included, are logged, at most ten a second (level `WARN`, target
         /// `rpcx::slow`).
         slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
+        /// Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of its
+        /// metadata (W3C Trace Context), else as a new trace; the servers find the span's own place there.
+        trace: bool = false, any(), Start;
+        /// Where the statistics are served to Prometheus, over HTTP on `/metrics`, until the client ends: a port on loopback,
+        /// or an IP address with a port. Nobody is asked who he is. Needs the feature `metrics-listener`.
+        metrics_address: Option<String> = None, unset_or(socket_addresses()), Start;
         /// Whether running a handler twice does no harm, so that a call that may have run is tried again.
         idempotent: bool = false, any(), Start;
         /// Token for the servers' authenticator, sent with every call.
@@ -133,7 +141,8 @@ options! {
         min_calls: u32 = 20, between(1, 1_000_000), Start;
         /// The time over which `breaker.ratio` is taken.
         window: Duration = secs(10), between(secs(1), secs(600)), Start;
-        /// How long it stays open before it lets probes through.
+        /// How long it stays open before it lets probes through; each time up to a fifth longer, at random, so that
+        /// breakers which opened together do not probe together.
         open_time: Duration = secs(5), between(ms(1), hours(24)), Start;
         /// Calls that are let through as probes; it closes when all of them succeed and opens again when one fails.
         probes: u32 = 3, between(1, 10_000), Start;

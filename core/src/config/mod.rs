@@ -34,6 +34,8 @@ mod suggest;
 mod text;
 mod value;
 
+#[cfg(feature = "metrics-listener")]
+pub(crate) use allowed::socket_address;
 pub use call::CallOptions;
 pub use choice::{FailMode, InFlightPolicy, LimitPolicy, PushOverflow, SelectMode};
 pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOptions, RetryBudgetOptions};

@@ -1,6 +1,8 @@
 //! The table of server options.
 
-use super::allowed::{aliases, any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, us};
+use super::allowed::{
+    aliases, any, between, hours, kib, mib, ms, networks, off_or, secs, service_rates, socket_addresses, unset_or, us,
+};
 use super::choice::{InFlightPolicy, LimitPolicy};
 use super::item::{Alias, RATES, ServiceRate};
 use super::network::Network;
@@ -49,6 +51,12 @@ options! {
         auth_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
         /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`).
         slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
+        /// Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of the
+        /// request's metadata (W3C Trace Context); the handler and its nested calls find the span's own place there.
+        trace: bool = false, any(), Start;
+        /// Where the statistics are served to Prometheus, over HTTP on `/metrics`, until the server ends: a port on loopback,
+        /// or an IP address with a port. Nobody is asked who he is. Needs the feature `metrics-listener`.
+        metrics_address: Option<String> = None, unset_or(socket_addresses()), Start;
         /// A cancelled asynchronous handler that still runs after this time is dropped.
         cancel_grace: Duration = secs(1), between(Duration::ZERO, secs(600)), Start;
         /// How long a shutdown without calls in progress waits for the clients to leave by themselves.

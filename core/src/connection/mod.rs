@@ -15,11 +15,13 @@ pub(crate) mod caller;
 mod client_role;
 pub(crate) mod driver;
 mod exchange;
+mod hello;
 pub(crate) mod link;
 mod outbox;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use rpcx_protocol::decoder::{DecodeError, Decoder, Refused};
@@ -29,7 +31,7 @@ use rpcx_protocol::metadata::Metadata;
 use crate::error::{Error, Reason, Result};
 use crate::shard::Shard;
 use crate::stats::ConnectionRecorder;
-use crate::transport::{Io, Writer};
+use crate::transport::{ConnectionInfo, Io, Writer};
 
 use caller::{Caller, CallerOptions, LifeSink, PushSink};
 use client_role::ClientRole;
@@ -61,6 +63,15 @@ pub(crate) fn start<R: Role>(
     let driver = Driver::new(link.clone(), io.reader, driven, Decoder::new(options.limits), role(&link));
     shard.spawn(driver);
     link
+}
+
+/// The link of a connection that speaks another protocol: nothing is sent on it and no driver reads. It stands for the
+/// connection where something goes by connections; `waker` is woken where a driver would be.
+pub(crate) fn frameless(info: ConnectionInfo, recorder: Arc<ConnectionRecorder>, waker: &Waker) -> Arc<Link> {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let link = Link::new(id, info, None, QueueLimits { frames: 0, bytes: 0 }, recorder);
+    link.set_driver(waker);
+    Arc::new(link)
 }
 
 /// Starts a client's connection; with heartbeats on, the hello waits to leave with the first request.

@@ -177,7 +177,14 @@ fn render(nodes: &[Node]) -> io::Result<Vec<u8>> {
         nodes.iter().map(|node| Entry { key: node.address().to_owned(), value: node.metadata().as_str().to_owned() });
     let json = serde_json::to_string(&entries.collect::<Vec<_>>())?;
     // As Go's encoder does, so that both write the same file.
-    Ok(json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e").into_bytes())
+    let mut written = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '&' | '<' | '>' | '\u{2028}' | '\u{2029}' => written += &format!("\\u{:04x}", u32::from(character)),
+            plain => written.push(plain),
+        }
+    }
+    Ok(written.into_bytes())
 }
 
 fn read(path: &Path) -> io::Result<Vec<Node>> {

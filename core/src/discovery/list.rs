@@ -1,7 +1,9 @@
 //! Discoveries whose nodes are given by the user: one server, or a list that may be replaced at any time. Every service
 //! is offered by all of their nodes.
 
-use super::{Discovery, Node, NodeChange, Publisher, Watch};
+use std::sync::Arc;
+
+use super::{Discovery, Node, NodeChange, Publisher, Snapshot, Watch};
 use crate::error::Result;
 
 /// One server, for good.
@@ -24,6 +26,10 @@ impl Discovery for Peer2Peer {
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn given(&self) -> Option<Arc<Snapshot>> {
+        Some(self.0.latest())
     }
 }
 
@@ -85,6 +91,10 @@ impl Discovery for Multiple {
 
     fn close(&self) {
         self.0.close();
+    }
+
+    fn given(&self) -> Option<Arc<Snapshot>> {
+        Some(self.0.latest())
     }
 
     fn set_nodes(&self, nodes: Vec<Node>) -> Result<()> {

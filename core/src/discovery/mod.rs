@@ -54,6 +54,12 @@ pub trait Discovery: Send + Sync {
     /// and returns without waiting.
     fn close(&self);
 
+    /// The nodes of every service, where the user gave them; a client checks their addresses when it is made. By default
+    /// there are none: they come from elsewhere.
+    fn given(&self) -> Option<Arc<Snapshot>> {
+        None
+    }
+
     /// Replaces the nodes of a discovery that is a list kept by the user; the change reaches the watches at once.
     ///
     /// # Errors

@@ -270,6 +270,9 @@ reasons! {
         /// This build or system has no such transport.
         UnsupportedTransport = "unsupported.transport", [NotSent], Never,
             "use another transport, or build with its feature";
+        /// This build lacks a part that an option asks for.
+        UnsupportedBuild = "unsupported.build", [NotSent], Never,
+            "build with the feature that the text names";
     }
     Internal {
         /// Code of this library panicked.

@@ -27,6 +27,7 @@ pub use access::AccessList;
 pub use parent::Parent;
 pub(crate) use rate_limit::RateLimit;
 pub use tee::{Chunk, Copies, Tee};
+pub(crate) use timing::SlowCalls;
 pub use timing::{TimeRecorder, Timing, slow_calls};
 pub use token_bucket::TokenBucket;
 pub use trace::{BAGGAGE, TRACEPARENT, TRACESTATE, Trace, TraceContext};
@@ -86,6 +87,12 @@ pub struct Reply {
 pub trait Interceptor: Send + Sync {
     /// Handles one call; `next.run(call)` goes on with it.
     fn intercept<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply>>;
+}
+
+impl<I: Interceptor + ?Sized> Interceptor for Arc<I> {
+    fn intercept<'a>(&'a self, call: &'a mut Call, next: Next<'a>) -> BoxFuture<'a, Result<Reply>> {
+        (**self).intercept(call, next)
+    }
 }
 
 /// What stands at the inner end of the chain.

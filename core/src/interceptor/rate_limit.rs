@@ -25,7 +25,7 @@ const IPV6_PREFIX: u8 = 64;
 pub(crate) struct RateLimit {
     all: Option<TokenBucket>,
     peers: Option<Peers>,
-    services: HashMap<Box<[u8]>, TokenBucket>,
+    services: HashMap<Box<[u8]>, Arc<TokenBucket>>,
     policy: LimitPolicy,
 }
 
@@ -58,7 +58,7 @@ impl RateLimit {
             services: options
                 .services
                 .iter()
-                .map(|rate| (rate.service.as_bytes().into(), bucket(rate.per_second)))
+                .map(|rate| (rate.service.as_bytes().into(), Arc::new(bucket(rate.per_second))))
                 .collect(),
             policy: options.request_policy,
         };
@@ -90,15 +90,22 @@ impl RateLimit {
         Ok(own.max(self.take(self.all.as_ref(), now, deadline)?))
     }
 
-    /// The same for the service that a request is for.
+    /// The bucket of a service, to be handed to [`admit_to`](Self::admit_to).
+    pub(crate) fn service(&self, service: &[u8]) -> Option<Arc<TokenBucket>> {
+        self.services.get(service).cloned()
+    }
+
+    /// The same as [`admit`](Self::admit) for the service that a request is for.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit).
-    pub(crate) fn admit_to(&self, service: &[u8], now: Instant, deadline: Option<Instant>) -> Result<Duration> {
-        if self.services.is_empty() {
-            return Ok(Duration::ZERO);
-        }
-        self.take(self.services.get(service), now, deadline)
+    /// As there.
+    pub(crate) fn admit_to(
+        &self,
+        service: Option<&TokenBucket>,
+        now: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Duration> {
+        self.take(service, now, deadline)
     }
 
     fn take(&self, bucket: Option<&TokenBucket>, now: Instant, deadline: Option<Instant>) -> Result<Duration> {
@@ -188,7 +195,9 @@ mod tests {
     fn services_have_rates_of_their_own() {
         let now = Instant::now();
         let limit = limit(&[("services", "Slow=2")], now);
-        let granted = |service: &[u8]| (0..10).filter(|_| limit.admit_to(service, now, None).is_ok()).count();
+        let granted = |service: &[u8]| {
+            (0..10).filter(|_| limit.admit_to(limit.service(service).as_deref(), now, None).is_ok()).count()
+        };
         assert_eq!((granted(b"Slow"), granted(b"Fast")), (2, 10));
         assert_eq!(limit.admit(None, now, None).unwrap(), Duration::ZERO);
     }

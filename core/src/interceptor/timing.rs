@@ -78,19 +78,44 @@ impl<F: Fn(&Timing<'_>) + Send + Sync> Interceptor for TimeRecorder<F> {
 /// Slow calls that are logged a second, and at once after a quiet time.
 const LOGGED: f64 = 10.0;
 
-/// Logs calls that took `threshold` or longer, at most ten a second; the others are counted in the next line. What the
-/// option `slow_call` of clients and servers adds outermost.
+/// Logs calls that took `threshold` or longer, at most ten a second; the others are counted in the next line. As an
+/// interceptor it can stand anywhere in the chain; the option `slow_call` of clients and servers logs the same of whole
+/// calls, and without the chain where there is no other interceptor.
 ///
 /// The lines are events of the `tracing` crate, level `WARN`, target `rpcx::slow`.
 pub fn slow_calls(threshold: Duration) -> impl Interceptor {
-    let log = TokenBucket::with_burst_of(LOGGED, Duration::from_secs(1), Instant::now());
-    let unlogged = AtomicU64::new(0);
+    let slow = SlowCalls::new(threshold);
     TimeRecorder::new(move |timing: &Timing<'_>| {
-        if timing.elapsed < threshold {
-            return;
+        if slow.is_slow(timing.elapsed) {
+            slow.log(timing);
         }
-        if log.try_take(Instant::now()).is_err() {
-            unlogged.fetch_add(1, Ordering::Relaxed);
+    })
+}
+
+/// The log of slow calls.
+pub(crate) struct SlowCalls {
+    threshold: Duration,
+    bucket: TokenBucket,
+    unlogged: AtomicU64,
+}
+
+impl SlowCalls {
+    pub(crate) fn new(threshold: Duration) -> SlowCalls {
+        let bucket = TokenBucket::with_burst_of(LOGGED, Duration::from_secs(1), Instant::now());
+        SlowCalls { threshold, bucket, unlogged: AtomicU64::new(0) }
+    }
+
+    /// A call that took so long is to be logged.
+    #[inline]
+    pub(crate) fn is_slow(&self, elapsed: Duration) -> bool {
+        elapsed >= self.threshold
+    }
+
+    /// Writes the line, or counts it for the next one.
+    #[cold]
+    pub(crate) fn log(&self, timing: &Timing<'_>) {
+        if self.bucket.try_take(Instant::now()).is_err() {
+            self.unlogged.fetch_add(1, Ordering::Relaxed);
             return;
         }
         tracing::warn!(
@@ -100,8 +125,8 @@ pub fn slow_calls(threshold: Duration) -> impl Interceptor {
             peer = timing.peer,
             elapsed_us = timing.elapsed.as_micros() as u64,
             error = timing.error.map(tracing::field::display),
-            unlogged = unlogged.swap(0, Ordering::Relaxed),
+            unlogged = self.unlogged.swap(0, Ordering::Relaxed),
             "a call was slow"
         );
-    })
+    }
 }

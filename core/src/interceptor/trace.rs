@@ -123,7 +123,8 @@ impl fmt::Display for TraceContext {
     }
 }
 
-/// An interceptor that makes a span of each call and hands its trace on, on a client or a server. Add it first.
+/// An interceptor that makes a span of each call and hands its trace on, on a client or a server. Add it first; the option
+/// `trace` of clients and servers adds it outermost.
 ///
 /// A call continues the trace that its metadata names (`traceparent`), else it begins one. The new span's own place goes
 /// into the metadata instead: to the server, or to the handler, whose nested calls hand it on by `propagate_metadata` when

@@ -9,6 +9,7 @@
 //! ```
 
 use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
+use crate::balance::mix;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub struct BreakerRules {
     pub min_calls: u32,
     /// The time over which the share of failures is taken; at least 1 s.
     pub window: Duration,
-    /// How long it stays open before it lets probes through.
+    /// How long it stays open before it lets probes through, jitter aside.
     pub open_time: Duration,
     /// Calls that are let through when it is half-open; it closes when all of them ended well. From 1 to 2²⁰ − 1.
     pub probes: u32,
@@ -118,7 +119,12 @@ pub struct Breaker {
     calls: Slots,
     failures: Slots,
     opened: AtomicU64,
+    /// What the open times are lengthened by.
+    jitter: Option<u64>,
 }
+
+/// The most that jitter adds to an open time, as a share of it.
+const MAX_JITTER: f64 = 0.2;
 
 /// The state as one number: 2 bits for which, 22 for how often it changed, 40 for what it holds.
 #[derive(Clone, Copy)]
@@ -189,7 +195,16 @@ impl Breaker {
             calls: Slots::default(),
             failures: Slots::default(),
             opened: AtomicU64::new(0),
+            jitter: None,
         }
+    }
+
+    /// Makes each open time longer by up to a fifth of it, another share each time: breakers that open together, as those of
+    /// all clients do when a server goes, do not send it their probes together. `random` are random bits; the shares
+    /// follow from them.
+    #[must_use]
+    pub fn with_jitter(self, random: u64) -> Self {
+        Self { jitter: Some(random), ..self }
     }
 
     /// Leave to call the server; `None`: the call shall go elsewhere or fail. Whoever gets leave calls
@@ -250,12 +265,14 @@ impl Breaker {
                 (State::Closed { failures }, CallEnd::Bad) => {
                     let limit = u64::from(self.rules.failures);
                     if too_many || (limit > 0 && failures + 1 >= limit) {
-                        (word.next(&self.opening(now)), Some(BreakerState::Open))
+                        (word.next(&self.opening(word, now)), Some(BreakerState::Open))
                     } else {
                         (word.with(&State::Closed { failures: failures + 1 }), None)
                     }
                 }
-                (State::HalfOpen { .. }, CallEnd::Bad) => (word.next(&self.opening(now)), Some(BreakerState::Open)),
+                (State::HalfOpen { .. }, CallEnd::Bad) => {
+                    (word.next(&self.opening(word, now)), Some(BreakerState::Open))
+                }
                 (State::HalfOpen { needed: 0 | 1, .. }, CallEnd::Good) => {
                     (word.next(&State::Closed { failures: 0 }), Some(BreakerState::Closed))
                 }
@@ -320,8 +337,14 @@ impl Breaker {
         self.opened.load(Relaxed)
     }
 
-    fn opening(&self, now: Instant) -> State {
-        let until = nanoseconds(now.saturating_duration_since(self.epoch).saturating_add(self.rules.open_time));
+    /// The open state that follows on `word`.
+    fn opening(&self, word: Word, now: Instant) -> State {
+        let share = self.jitter.map_or(0.0, |random| {
+            let bits = mix(random.wrapping_add(word.generation()));
+            MAX_JITTER * (bits >> 32) as f64 / f64::from(u32::MAX)
+        });
+        let open_time = self.rules.open_time.saturating_add(self.rules.open_time.mul_f64(share));
+        let until = nanoseconds(now.saturating_duration_since(self.epoch).saturating_add(open_time));
         // Rounded up: an open time is never cut short.
         State::Open { until: until.div_ceil(1_000_000) }
     }

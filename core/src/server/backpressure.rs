@@ -8,7 +8,8 @@ use rpcx_protocol::decoder::{Decoded, Decoder};
 use rpcx_protocol::encode::{Head, encode};
 use rpcx_protocol::header::{Header, SerializeType};
 
-use super::dispatch::{FLUSH_SIZE, ServerRole, is_internal, remaining_millis};
+use super::admission::remaining_millis;
+use super::dispatch::{FLUSH_SIZE, ServerRole, is_internal};
 use crate::connection::decode_error;
 use crate::connection::driver::Flow;
 use crate::connection::link::Flush;

@@ -52,6 +52,20 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// A request under the name that it asked for.
+    pub(super) fn new(session: Arc<Session>, frame: Frame, payload: Bytes, deadline: Option<Instant>) -> Inner {
+        Inner {
+            frame,
+            payload,
+            metadata: None,
+            renamed: None,
+            session,
+            deadline,
+            response: Mutex::default(),
+            token: OnceLock::new(),
+        }
+    }
+
     pub(super) fn service(&self) -> Cow<'_, str> {
         match &self.renamed {
             None => self.frame.service_str(),

@@ -13,8 +13,8 @@ use super::session::{Session, SessionOptions};
 use super::table::Published;
 use super::worker::Workers;
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::{Interceptor, RateLimit};
-use crate::stats::ServerRecorder;
+use crate::interceptor::{Interceptor, RateLimit, SlowCalls};
+use crate::stats::{QueueTotals, ServedMetrics, ServerRecorder, ServerStats};
 
 pub(crate) struct ServerCore {
     pub(crate) services: Published,
@@ -27,8 +27,11 @@ pub(crate) struct ServerCore {
     pub(super) pipeline: bool,
     pub(super) auth_timeout: Option<Duration>,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    /// With the option `slow_call`, unless requests pass the pipeline, which then has an interceptor for it.
+    pub(super) slow_calls: Option<SlowCalls>,
     pub(super) limit: Option<RateLimit>,
     pub(crate) recorder: Arc<ServerRecorder>,
+    pub(super) metrics: ServedMetrics,
     /// Handlers that wait, of all connections.
     pub(super) waiting: AtomicUsize,
     pub(super) max_waiting: usize,
@@ -93,6 +96,15 @@ impl ServerCore {
             self.changed.notify_waiters();
         }
         self.wake_next();
+    }
+
+    /// What the server has counted so far.
+    pub(super) fn stats(&self) -> ServerStats {
+        let mut queue = QueueTotals::default();
+        for session in self.sessions() {
+            queue += session.link.queue();
+        }
+        self.recorder.snapshot(self.waiting.load(Ordering::Relaxed), queue)
     }
 
     /// The number of the next message of the server's own; they count from 1, as Go's do.

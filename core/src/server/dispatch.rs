@@ -6,27 +6,28 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rpcx_protocol::decoder::{Decoded, Decoder, Refused};
 use rpcx_protocol::encode::echo_heartbeat;
-use rpcx_protocol::error_text;
 use rpcx_protocol::features::{Features, Side};
 use rpcx_protocol::frame::Frame;
 use rpcx_protocol::keys;
 use rpcx_protocol::metadata::Metadata;
 
+use super::admission::deadline_of;
 use super::context::{Context, Inner};
-use super::handler::{BoxRunning, Handler};
+use super::handler::BoxRunning;
 use super::held::Held;
+use super::lookup::{Callee, Lookup};
 use super::pace::{Answered, Look, Pace};
 use super::reply::{Answer, ReplyTo, ReplyWriter, put_error};
 use super::session::Session;
-use super::table::{Entry, Found, RealName, Table};
-use super::{large, pipeline, task};
+use super::table::Entry;
+use super::{large, pipeline, slow, task};
 use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
@@ -35,21 +36,20 @@ use crate::error::{Error, Reason, Result};
 /// Ready answers of one batch leave at this size.
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
 
-/// The method that was called last on this connection; calls come in runs.
-struct Cached {
-    entry: Arc<Entry>,
-    handler: Arc<dyn Handler>,
-    /// Its name, if it was asked for by an alias.
-    renamed: Option<Arc<RealName>>,
+/// A request that has passed every rule before its handler.
+struct Admitted {
+    callee: Callee,
+    /// `None`: it is compressed still, and large.
+    payload: Option<Bytes>,
+    deadline: Option<Instant>,
+    /// When the rate limit lets it begin, if it has to wait for that.
+    hold: Option<Instant>,
 }
 
 pub(super) struct ServerRole {
     pub(super) session: Arc<Session>,
     answered: Answered,
-    table: Arc<Table>,
-    /// Of `table`.
-    revision: u64,
-    cached: Option<Cached>,
+    lookup: Lookup,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
@@ -66,16 +66,13 @@ pub(super) struct ServerRole {
 impl ServerRole {
     pub(super) fn new(session: Arc<Session>) -> ServerRole {
         let now = Instant::now();
-        // Before the table: one that is newer than its revision is only looked up again.
-        let revision = session.server.services.revision();
+        let logs_slow_calls = session.server.slow_calls.is_some();
         ServerRole {
-            table: session.server.services.current(),
-            revision,
+            lookup: Lookup::new(&session.server.services),
             session,
             answered: Answered::default(),
-            cached: None,
             spare: None,
-            pace: Pace::new(now),
+            pace: Pace::new(now, logs_slow_calls),
             congested: false,
             held: None,
             in_line: false,
@@ -148,86 +145,33 @@ impl ServerRole {
             }
             return Ok(());
         }
-        let deadline = match remaining_millis(&frame) {
-            None => None,
-            Some(left) if left <= 0 => {
-                let text = "the request came when its deadline had passed";
-                self.answer_error(&frame, &Error::new(Reason::TimeoutServer, text), ready);
-                return Ok(());
-            }
-            Some(left) => now.checked_add(Duration::from_millis(left.unsigned_abs())),
-        };
-        if let Err(error) = self.may_run(at_limit, header.is_oneway()) {
-            self.answer_error(&frame, &error, ready);
-            return Ok(());
-        }
-        let mut hold = Duration::ZERO;
-        if let Some(limit) = &self.session.server.limit {
-            // The clock of the batch may be behind a long one: a token more or less is soon made up for.
-            match limit.admit(self.session.bucket.as_deref(), now, deadline) {
-                Ok(wait) => hold = wait,
-                Err(error) => {
-                    self.answer_error(&frame, &error, ready);
-                    return Ok(());
-                }
-            }
-        }
-        let payload = match large::payload_of(&self.session.options, &frame) {
-            Ok(payload) => payload,
+        let Admitted { callee, payload, deadline, hold } = match self.admit(&frame, at_limit, now) {
+            Ok(admitted) => admitted,
             Err(error) => {
                 self.answer_error(&frame, &error, ready);
                 return Ok(());
             }
         };
-        let Some(found) = self.find(&frame, ready) else { return Ok(()) };
-        if let Some(limit) = &self.session.server.limit {
-            match limit.admit_to(&found.entry.service, now, deadline) {
-                Ok(wait) => hold = hold.max(wait),
-                Err(error) => {
-                    self.answer_error(&frame, &error, ready);
-                    return Ok(());
-                }
-            }
+        let is_large = payload.is_none();
+        let mut context = self.context(frame, payload.unwrap_or_default(), deadline);
+        if callee.renamed.is_some()
+            && let Some(inner) = Arc::get_mut(&mut context.inner)
+        {
+            inner.renamed = callee.renamed.clone();
         }
-        let result = if found.handler.supports(header.serialize()) {
-            let is_large = payload.is_none();
-            let mut context = self.context(frame, payload.unwrap_or_default(), deadline);
-            if found.renamed.is_some()
-                && let Some(inner) = Arc::get_mut(&mut context.inner)
-            {
-                inner.renamed = found.renamed.clone();
-            }
-            let hold = (hold > Duration::ZERO).then(|| now + hold);
-            self.run(&found, context, is_large, hold, ready)
-        } else {
-            let text = error_text::codec_not_found(header.serialize());
-            self.answer_error(&frame, &Error::new(Reason::CodecUnsupported, text), ready);
-            Ok(())
-        };
-        // By its own name the method may be something else: an alias in its turn.
-        if found.renamed.is_none() {
-            self.cached = Some(found);
-        }
+        let result = self.run(&callee, context, is_large, hold, ready);
+        self.lookup.keep(callee);
         result
     }
 
-    /// Refusals that say nothing about the request itself.
-    fn may_run(&self, at_limit: bool, oneway: bool) -> Result<()> {
-        let server = &self.session.server;
-        // Nobody would hear of a oneway request's refusal.
-        if server.is_draining() && self.session.peer_wants_codes() && !oneway {
-            return Err(Error::new(Reason::ShuttingDownServer, "the server is shutting down"));
-        }
-        if at_limit {
-            return Err(Error::new(
-                Reason::OverloadInFlight,
-                format!(
-                    "max_in_flight: {} requests of this connection run already",
-                    self.session.options.max_in_flight
-                ),
-            ));
-        }
-        server.check_load()
+    #[inline]
+    fn admit(&mut self, frame: &Frame, at_limit: bool, now: Instant) -> Result<Admitted> {
+        let deadline = deadline_of(frame, now)?;
+        let hold = self.session.admit(at_limit, frame.header().is_oneway(), deadline, now)?;
+        let payload = large::payload_of(&self.session.options, frame)?;
+        let (callee, service_hold) = self.session.resolve(&mut self.lookup, frame, deadline, now)?;
+        let hold = hold.max(service_hold);
+        Ok(Admitted { callee, payload, deadline, hold: (hold > Duration::ZERO).then(|| now + hold) })
     }
 
     fn on_heartbeat(&self, frame: &Frame, ready: &mut Vec<u8>) -> Result<()> {
@@ -255,37 +199,6 @@ impl ServerRole {
         put_error(ready, frame.header(), frame.service(), frame.method(), Metadata::empty(), error, codes);
     }
 
-    /// Looks the method up, first in the memory of the last call; the caller puts it back there.
-    fn find(&mut self, frame: &Frame, ready: &mut Vec<u8>) -> Option<Cached> {
-        let (service, method) = (frame.service(), frame.method());
-        let revision = self.session.server.services.revision();
-        if revision != self.revision {
-            self.revision = revision;
-            self.table = self.session.server.services.current();
-            self.cached = None;
-        }
-        if let Some(cached) =
-            self.cached.take_if(|cached| *cached.entry.method == *method && *cached.entry.service == *service)
-        {
-            return Some(cached);
-        }
-        let (found, renamed) = self.table.find(service, method);
-        let error = match found {
-            Found::Entry(entry) => {
-                let handler = entry.handler.localize().unwrap_or_else(|| entry.handler.clone());
-                return Some(Cached { entry: entry.clone(), handler, renamed });
-            }
-            Found::NoMethod => {
-                Error::new(Reason::ServiceUnknownMethod, error_text::method_not_found(&frame.method_str()))
-            }
-            Found::NoService => {
-                Error::new(Reason::ServiceUnknownService, error_text::service_not_found(&frame.service_str()))
-            }
-        };
-        self.answer_error(frame, &error, ready);
-        None
-    }
-
     /// The context of a new call, in the memory of the last one where that is free.
     fn context(&mut self, frame: Frame, payload: Bytes, deadline: Option<Instant>) -> Context {
         if let Some(mut spare) = self.spare.take()
@@ -296,18 +209,7 @@ impl ServerRole {
             inner.deadline = deadline;
             return Context { inner: spare };
         }
-        Context {
-            inner: Arc::new(Inner {
-                frame,
-                payload,
-                metadata: None,
-                renamed: None,
-                session: self.session.clone(),
-                deadline,
-                response: Mutex::new(Metadata::new()),
-                token: OnceLock::new(),
-            }),
-        }
+        Context { inner: Arc::new(Inner::new(self.session.clone(), frame, payload, deadline)) }
     }
 
     /// Keeps the memory of an answered call for the next one; what it refers to is let go at once.
@@ -329,25 +231,16 @@ impl ServerRole {
     /// Begins a call, `is_large` with its payload still compressed.
     fn run(
         &mut self,
-        found: &Cached,
+        callee: &Callee,
         context: Context,
         is_large: bool,
         hold: Option<Instant>,
         ready: &mut Vec<u8>,
     ) -> Result<()> {
-        let Cached { entry, handler, .. } = found;
+        let Callee { entry, handler, .. } = callee;
         let call = context.inner.clone();
         let start = ready.len();
-        let server = &self.session.server;
-        let began = catch_unwind(AssertUnwindSafe(|| {
-            if is_large {
-                large::call(handler.clone(), entry.clone(), context, hold)
-            } else if server.has_pipeline() {
-                pipeline::call(self.session.server.clone(), entry.clone(), context, hold)
-            } else {
-                handler.call(context)
-            }
-        }));
+        let began = pipeline::begin(&self.session.server, callee, context, is_large, hold);
         let mut running = match began {
             Ok(running) => running,
             Err(panic) => {
@@ -358,6 +251,7 @@ impl ServerRole {
             }
         };
         if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
+            let running = slow::timed(running, Duration::ZERO, &self.session.server);
             return self.spawn(entry, running, call, ready, false);
         }
         let mut writer = ReplyWriter::new(ReplyTo::Frame(ready));
@@ -373,17 +267,19 @@ impl ServerRole {
                 true
             }
         };
-        let (failed, plain) = (writer.answer == Answer::Error, writer.plain);
+        let (failed, plain, error) = (writer.answer == Answer::Error, writer.plain, writer.error);
         let packing = plain.map(|plain| plain.into_running(ready, &self.session));
-        self.pace_of(entry, ready)?;
+        let took = self.pace_of(entry, ready)?;
         if !done {
+            let running = slow::timed(running, took, &self.session.server);
             return self.spawn(entry, running, call, ready, true);
         }
+        slow::ended(&call, error.as_ref(), took);
         if let Some(packing) = packing {
             return self.spawn(entry, packing, call, ready, true);
         }
         drop(running);
-        if self.session.server.has_pipeline() {
+        if self.session.server.has_pipeline() && self.session.is_refused() {
             if !ready.is_empty() {
                 self.hand_over(ready)?;
             }
@@ -395,15 +291,18 @@ impl ServerRole {
     }
 
     /// A method that holds up its connection runs on tasks from now on, and answers that are ready do not wait for a long
-    /// batch.
-    fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<()> {
+    /// batch. Returns how long the call took, if every call is timed.
+    fn pace_of(&mut self, entry: &Entry, ready: &mut Vec<u8>) -> Result<Duration> {
         match self.pace.called(self.session.options.inline_limit) {
-            None => Ok(()),
-            Some(Look { slow, batch_is_long }) => {
+            None => Ok(Duration::ZERO),
+            Some(Look { slow, took, batch_is_long }) => {
                 if slow {
                     entry.slow.store(true, Ordering::Relaxed);
                 }
-                if batch_is_long { self.hand_over(ready) } else { Ok(()) }
+                if batch_is_long {
+                    self.hand_over(ready)?;
+                }
+                Ok(took)
             }
         }
     }
@@ -428,14 +327,6 @@ impl ServerRole {
 /// A word of the connection itself.
 pub(super) fn is_internal(frame: &Frame) -> bool {
     frame.header().is_oneway() && frame.service() == keys::INTERNAL_SERVICE.as_bytes()
-}
-
-/// The caller's remaining time, if it sent one; text that is no integer is ignored, as in Go.
-pub(super) fn remaining_millis(frame: &Frame) -> Option<i64> {
-    if !frame.has_metadata() {
-        return None;
-    }
-    frame.metadata_get(keys::SERVER_TIMEOUT)?.parse().ok()
 }
 
 impl Role for ServerRole {

@@ -5,17 +5,21 @@
 //! its handler.
 
 mod accept;
+mod admission;
 mod announce;
 mod backpressure;
 mod builder;
 mod context;
 mod core;
 mod dispatch;
+mod foreign;
 mod handler;
 mod held;
 mod in_progress;
+mod incoming;
 mod large;
 mod line;
+mod lookup;
 mod pace;
 mod pipeline;
 mod protocol;
@@ -23,12 +27,16 @@ mod push;
 mod reply;
 mod running;
 mod session;
+mod slow;
+mod start;
 mod table;
 mod task;
+mod turn;
 mod worker;
 
 pub use builder::ServerBuilder;
 pub use context::Context;
+pub use foreign::{Dispatch, Request, Response};
 pub use handler::{Local, Shared};
 pub use pipeline::Authenticator;
 pub use protocol::{Protocol, Wants};

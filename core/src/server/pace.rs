@@ -23,19 +23,24 @@ pub(super) struct Pace {
     unseen: u32,
     /// Calls that are timed one by one, to find which method is slow.
     precise: u32,
+    /// All calls are.
+    always: bool,
 }
 
 /// What a look at the clock says.
 pub(super) struct Look {
     /// The call that has just ended was by itself too slow to run in place.
     pub(super) slow: bool,
+    /// The time since the last look, by which `slow` was judged.
+    pub(super) took: Duration,
     /// Answers have waited for long enough.
     pub(super) batch_is_long: bool,
 }
 
 impl Pace {
-    pub(super) fn new(now: Instant) -> Pace {
-        Pace { came: now, looked: now, flushed: now, calls: 0, unseen: 0, precise: 0 }
+    /// `always`: every call is timed by itself.
+    pub(super) fn new(now: Instant, always: bool) -> Pace {
+        Pace { came: now, looked: now, flushed: now, calls: 0, unseen: 0, precise: 0, always }
     }
 
     pub(super) fn batch_came(&mut self, now: Instant) {
@@ -46,11 +51,12 @@ impl Pace {
     pub(super) fn called(&mut self, limit: Duration) -> Option<Look> {
         self.calls += 1;
         self.unseen += 1;
-        if self.precise == 0 && self.unseen < CALLS_PER_LOOK {
+        if !self.always && self.precise == 0 && self.unseen < CALLS_PER_LOOK {
             return None;
         }
         let now = Instant::now();
-        let is_slow = now.saturating_duration_since(self.looked) / self.calls > limit;
+        let took = now.saturating_duration_since(self.looked);
+        let is_slow = took / self.calls > limit;
         let one = self.calls == 1;
         if is_slow && !one {
             self.precise = 2 * CALLS_PER_LOOK;
@@ -62,7 +68,7 @@ impl Pace {
         if batch_is_long {
             self.flushed = now;
         }
-        Some(Look { slow: is_slow && one, batch_is_long })
+        Some(Look { slow: is_slow && one, took, batch_is_long })
     }
 }
 

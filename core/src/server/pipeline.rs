@@ -1,10 +1,12 @@
 //! What stands between a request and its handler when the server has more than handlers: the authenticator, then the
-//! interceptors. A server without them never comes here.
+//! interceptors. A request to a server without them goes straight to its handler.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::thread;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use pin_project_lite::pin_project;
 use super::context::{Context, Inner};
 use super::core::ServerCore;
 use super::handler::{BoxRunning, Running};
+use super::large;
+use super::lookup::Callee;
 use super::reply::{ReplyTo, ReplyWriter};
 use super::table::Entry;
 use crate::error::{Error, Reason, Result};
@@ -22,7 +26,8 @@ use crate::interceptor::{BoxFuture, Call, Endpoint, Next, Reply};
 /// Decides whether a request may go on.
 ///
 /// It gets the request's token (`__AUTH`), empty when there is none, and the call's context. Its error's text goes to the
-/// client and the connection is closed, as Go's server does. It may wait, for a token service say; `auth_timeout` ends it.
+/// client and the connection is closed, as Go's server does; one of another [`Protocol`](super::Protocol) stays open unless
+/// that closes it. It may wait, for a token service say; `auth_timeout` ends it.
 ///
 /// ```
 /// use rpcx::server::{Authenticator, Context};
@@ -39,6 +44,27 @@ use crate::interceptor::{BoxFuture, Call, Endpoint, Next, Reply};
 pub trait Authenticator: Send + Sync + 'static {
     /// `Ok` lets the request pass.
     fn authenticate<'a>(&'a self, context: &'a Context, token: &'a str) -> BoxFuture<'a, Result<()>>;
+}
+
+/// Takes a call to its handler, past what the server has put before it. A panic of a handler that does not wait is the error.
+#[inline]
+pub(super) fn begin(
+    server: &Arc<ServerCore>,
+    callee: &Callee,
+    context: Context,
+    is_large: bool,
+    hold: Option<Instant>,
+) -> thread::Result<BoxRunning> {
+    let Callee { entry, handler, .. } = callee;
+    catch_unwind(AssertUnwindSafe(|| {
+        if is_large {
+            large::call(handler.clone(), entry.clone(), context, hold)
+        } else if server.has_pipeline() {
+            call(server.clone(), entry.clone(), context, hold)
+        } else {
+            handler.call(context)
+        }
+    }))
 }
 
 /// Begins a call that passes authenticator and interceptors first; before them it waits until `hold` for the rate limit.
@@ -127,8 +153,11 @@ impl<F: Future<Output = Outcome> + Send> Running for Piped<F> {
                 }
                 Outcome::Refused(error) => {
                     reply.failure(call, &error);
-                    // Answered, then closed: whoever guesses tokens connects anew for each.
-                    call.session.refuse(error);
+                    // Answered, then closed: whoever guesses tokens connects anew for each. Another protocol may carry the
+                    // requests of several clients on one connection, and decides by itself.
+                    if let ReplyTo::Frame(_) = reply.to {
+                        call.session.refuse(error);
+                    }
                     return Poll::Ready(());
                 }
             }
@@ -165,7 +194,7 @@ impl Endpoint for Handle<'_> {
             let mut running = self.entry.handler.call(Context { inner: inner.clone() });
             let mut slot = None;
             poll_fn(|cx| {
-                let mut writer = ReplyWriter::new(ReplyTo::Chain(&mut slot));
+                let mut writer = ReplyWriter::new(ReplyTo::Slot(&mut slot));
                 inner.poll_within(|| running.as_mut().poll_reply(cx, &inner, &mut writer))
             })
             .await;

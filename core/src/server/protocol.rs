@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
+use super::foreign::Dispatch;
 use crate::error::{Error, Reason, Result};
 use crate::future::within;
 use crate::interceptor::BoxFuture;
@@ -27,13 +28,53 @@ pub enum Wants {
 /// TLS comes first: a protocol sees what is inside. The bytes that were looked at are replayed to
 /// [`serve`](Protocol::serve).
 ///
-/// The server's rules for connections (access lists, rate, number) and its tee hold for every protocol. Those for requests
-/// (rate limit, authenticator, interceptors) hold for rpcx requests: a protocol that answers by itself asks by itself.
+/// The server's rules for connections (access lists, rate, number) and its tee hold for every protocol; those for requests
+/// hold for whatever is run through the [`Dispatch`]. A protocol that answers by itself asks by itself.
+///
+/// ```
+/// use rpcx::interceptor::BoxFuture;
+/// use rpcx::protocol::SerializeType;
+/// use rpcx::server::{Dispatch, Protocol, Request, Wants};
+/// use rpcx::transport::Io;
+/// use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+///
+/// /// Answers each line `Service.Method text` with a line.
+/// struct Lines;
+///
+/// impl Protocol for Lines {
+///     fn wants(&self, first_bytes: &[u8]) -> Wants {
+///         if first_bytes[0].is_ascii_uppercase() { Wants::Yes } else { Wants::No }
+///     }
+///
+///     fn serve(&self, io: Io, dispatch: Dispatch) -> BoxFuture<'static, ()> {
+///         Box::pin(async move {
+///             let (stream, _) = io.into_stream();
+///             let mut stream = BufStream::new(stream);
+///             let mut line = String::new();
+///             while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+///                 let (name, text) = line.trim_end().split_once(' ').unwrap_or_default();
+///                 let (service, method) = name.split_once('.').unwrap_or_default();
+///                 let request = Request::new(service, method, SerializeType::RAW, text.to_owned());
+///                 let mut answer = match dispatch.call(request).await {
+///                     Ok(response) => response.payload.to_vec(),
+///                     Err(error) => error.message().into(),
+///                 };
+///                 answer.push(b'\n');
+///                 if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
+///                     return;
+///                 }
+///                 line.clear();
+///             }
+///         })
+///     }
+/// }
+/// ```
 pub trait Protocol: Send + Sync + 'static {
     /// Looks at the first bytes, at least one.
     fn wants(&self, first_bytes: &[u8]) -> Wants;
-    /// Serves the connection to its end. Dropped when the server closes.
-    fn serve(&self, io: Io) -> BoxFuture<'static, ()>;
+    /// Serves the connection to its end, its requests through `dispatch`. Dropped when the server closes, or when a handler
+    /// closes the connection; a panic ends the connection only. What is still running when it ends is cancelled.
+    fn serve(&self, io: Io, dispatch: Dispatch) -> BoxFuture<'static, ()>;
 }
 
 /// Bytes looked at before nobody wants a connection.

@@ -26,8 +26,18 @@ pub(crate) enum Answer {
 pub(crate) enum ReplyTo<'a> {
     /// A frame at the end of this buffer; nothing for a oneway call.
     Frame(&'a mut Vec<u8>),
-    /// The interceptor chain, which wants to look at it first.
-    Chain(&'a mut Option<Result<Vec<u8>, Error>>),
+    /// Whoever wants the payload itself: the interceptor chain, another protocol.
+    Slot(&'a mut Option<Result<Vec<u8>, Error>>),
+}
+
+impl ReplyTo<'_> {
+    /// The same place once more, for another writer.
+    pub(super) fn again(&mut self) -> ReplyTo<'_> {
+        match self {
+            ReplyTo::Frame(out) => ReplyTo::Frame(out),
+            ReplyTo::Slot(slot) => ReplyTo::Slot(slot),
+        }
+    }
 }
 
 /// Takes the result of a handler and encodes it as the request asked.
@@ -36,6 +46,8 @@ pub(crate) struct ReplyWriter<'a> {
     pub(super) answer: Answer,
     /// The answer is to be compressed, and large: somebody else has to do that.
     pub(super) plain: Option<Plain>,
+    /// What was answered instead of a success, for a server that logs slow calls.
+    pub(super) error: Option<Error>,
 }
 
 enum Failed {
@@ -52,7 +64,7 @@ impl From<EncodeError> for Failed {
 impl<'a> ReplyWriter<'a> {
     /// A writer that nothing was written with.
     pub(super) fn new(to: ReplyTo<'a>) -> Self {
-        ReplyWriter { to, answer: Answer::Ok, plain: None }
+        ReplyWriter { to, answer: Answer::Ok, plain: None, error: None }
     }
 
     /// Writes a typed result.
@@ -78,13 +90,12 @@ impl<'a> ReplyWriter<'a> {
     fn success(&mut self, call: &Inner, payload: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>) {
         self.answer = Answer::Ok;
         let out = match &mut self.to {
-            ReplyTo::Chain(slot) => {
+            ReplyTo::Slot(slot) => {
                 let mut bytes = Vec::new();
-                let result = payload(&mut bytes).map(|()| bytes).map_err(encode_failed);
-                if result.is_err() {
-                    self.answer = Answer::Error;
+                if let Err(error) = payload(&mut bytes) {
+                    return self.failure(call, &encode_failed(error));
                 }
-                **slot = Some(result);
+                **slot = Some(Ok(bytes));
                 return;
             }
             ReplyTo::Frame(_) if call.frame.header().is_oneway() => return,
@@ -128,9 +139,14 @@ impl<'a> ReplyWriter<'a> {
         self.failure(call, &error);
     }
 
-    /// A handler's error is the service's own word, whatever its kind meant where it came from.
+    /// A handler's error is the service's own word, whatever its kind meant where it came from. Not so what codecs and pools of
+    /// another language found here: an error of this server has no server's address.
     fn said(&mut self, call: &Inner, error: &Error) {
-        if error.reason() == Reason::OverloadWorkers {
+        let here = matches!(
+            error.reason(),
+            Reason::OverloadWorkers | Reason::CodecServer | Reason::CodecUnsupported | Reason::ServicePanic
+        );
+        if here && error.server().is_none() {
             return self.failure(call, error);
         }
         self.failure(call, &Error::new(Reason::ServiceError, error.message().to_owned()));
@@ -139,8 +155,11 @@ impl<'a> ReplyWriter<'a> {
     /// Writes an error of the server's own as Go's clients expect it.
     pub(super) fn failure(&mut self, call: &Inner, error: &Error) {
         self.answer = Answer::Error;
+        if call.session.server.slow_calls.is_some() {
+            self.error = Some(error.clone());
+        }
         match &mut self.to {
-            ReplyTo::Chain(slot) => **slot = Some(Err(error.clone())),
+            ReplyTo::Slot(slot) => **slot = Some(Err(error.clone())),
             ReplyTo::Frame(out) => {
                 let metadata = call.response.lock().unwrap_or_else(PoisonError::into_inner);
                 let fits = check_metadata(&call.session.options.limits, &metadata, "answer").is_ok();

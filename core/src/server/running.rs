@@ -1,5 +1,6 @@
 //! A server that runs: its listeners, its connections, its end.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,37 +12,32 @@ use super::accept::Gate;
 use super::announce::{Announcer, OwnedRegistry, ServiceMetadata};
 use super::builder::ServerBuilder;
 use super::core::ServerCore;
-use super::dispatch::ServerRole;
-use super::protocol::{Protocol, choose};
+use super::incoming::accept;
+use super::protocol::Protocol;
 use super::push::ConnectionHandle;
-use super::session::Session;
 use super::table::{Method, Service};
 use crate::config::ServerOptions;
-use crate::connection::LinkOptions;
-use crate::connection::link::QueueLimits;
 use crate::discovery::NodeMetadata;
 use crate::error::{Error, ErrorKind, Reason, Result};
-use crate::future::within;
 use crate::interceptor::{AccessList, Tee, parent};
 use crate::shard::{Shard, ShardSet};
-use crate::stats::{QueueTotals, ServerStats};
-use crate::transport::{Address, Incoming, Listener};
-
-/// How long an accept loop waits after the system had no descriptor for one more connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+use crate::stats::ServerStats;
+use crate::transport::{Address, Listener};
 
 /// What accept loops and the handle share.
-struct Shared {
-    core: Arc<ServerCore>,
-    gate: Gate,
-    tee: Option<Tee>,
-    protocols: Vec<Arc<dyn Protocol>>,
-    options: ServerOptions,
+pub(super) struct Shared {
+    pub(super) core: Arc<ServerCore>,
+    pub(super) gate: Gate,
+    pub(super) tee: Option<Tee>,
+    pub(super) protocols: Vec<Arc<dyn Protocol>>,
+    pub(super) options: ServerOptions,
     /// No new connections.
-    closing: CancellationToken,
+    pub(super) closing: CancellationToken,
+    /// Its listeners.
+    listening: TaskTracker,
     /// Everything ends, foreign protocols too.
-    closed: CancellationToken,
-    tasks: TaskTracker,
+    pub(super) closed: CancellationToken,
+    pub(super) tasks: TaskTracker,
     /// Where there are registries.
     announcer: Option<Announcer>,
 }
@@ -126,13 +122,16 @@ impl Server {
             protocols,
             options,
             closing: CancellationToken::new(),
+            listening: TaskTracker::new(),
             closed: CancellationToken::new(),
             tasks,
             announcer,
         });
         for listener in listeners {
-            shards[0].spawn(shared.tasks.track_future(accept(shared.clone(), listener, shards.clone())));
+            let accepting = shared.listening.track_future(accept(shared.clone(), listener, shards.clone()));
+            shards[0].spawn(shared.tasks.track_future(accepting));
         }
+        shared.listening.close();
         Server { shared, addresses, shards: Mutex::new(set) }
     }
 
@@ -183,15 +182,15 @@ impl Server {
 
     /// What it has counted so far.
     pub fn stats(&self) -> ServerStats {
-        let core = &self.shared.core;
-        let mut queue = QueueTotals::default();
-        for session in core.sessions() {
-            queue += session.link.queue();
-        }
-        core.recorder.snapshot(core.waiting.load(Ordering::Relaxed), queue)
+        self.shared.core.stats()
     }
 
-    /// The clients that are connected now.
+    /// Where the metrics are served, with the real port; `None` without the option `metrics_address`, and after the end.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.shared.core.metrics.address()
+    }
+
+    /// The clients that are connected now; those that speak another protocol take no pushes and are not among them.
     pub fn connections(&self) -> Vec<ConnectionHandle> {
         self.shared.core.sessions().iter().map(ConnectionHandle::new).collect()
     }
@@ -254,6 +253,8 @@ impl Server {
         }
         core.draining.store(true, Ordering::Release);
         self.shared.closing.cancel();
+        // A client that is told while a socket listens might connect anew, and lose its request when the socket closes.
+        let _ = tokio::time::timeout_at(until.into(), self.shared.listening.wait()).await;
         for session in core.sessions() {
             session.send_drain();
         }
@@ -308,12 +309,13 @@ impl Server {
         if let Some(announcer) = &self.shared.announcer {
             announcer.end(Some(self.shared.options.registry_timeout));
         }
+        self.shared.core.metrics.close();
+        self.shared.closed.cancel();
         self.shared.closing.cancel();
         self.shared.core.draining.store(true, Ordering::Release);
         for session in self.shared.core.sessions() {
             session.link.close(Error::new(Reason::ClosedLocal, "the server was closed"));
         }
-        self.shared.closed.cancel();
         self.shared.tasks.close();
         drop(self.take_shards());
     }
@@ -322,6 +324,7 @@ impl Server {
         for session in self.shared.core.sessions() {
             session.link.close(Error::new(Reason::ClosedLocal, "the server has shut down"));
         }
+        self.shared.core.metrics.close();
         self.shared.closed.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
@@ -339,89 +342,5 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
-    }
-}
-
-/// Takes connections from one listener and deals them out to the shards.
-async fn accept(shared: Arc<Shared>, mut listener: Box<dyn Listener>, shards: Vec<Shard>) {
-    let mut next = 0;
-    loop {
-        let incoming = tokio::select! {
-            biased;
-            () = shared.closing.cancelled() => return,
-            incoming = listener.accept() => incoming,
-        };
-        let incoming = match incoming {
-            Ok(incoming) => incoming,
-            Err(error) => {
-                tracing::warn!(target: "rpcx::server", address = %listener.address(), %error, "accept failed");
-                shared.core.recorder.failed();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let admitted = tokio::select! {
-            biased;
-            () = shared.closing.cancelled() => return,
-            admitted = shared.gate.admit(&shared.core, incoming.remote()) => admitted,
-        };
-        if !admitted {
-            continue;
-        }
-        let shard = shards[next % shards.len()].clone();
-        next = next.wrapping_add(1);
-        let task = open(shared.clone(), incoming, shard.clone());
-        shard.spawn(shared.tasks.track_future(task));
-    }
-}
-
-/// Does the handshake of one connection and starts its life.
-async fn open(shared: Arc<Shared>, incoming: Box<dyn Incoming>, shard: Shard) {
-    let remote = incoming.remote().to_owned();
-    let limit = Some(shared.options.handshake_timeout).filter(|limit| *limit > Duration::ZERO);
-    let opened = tokio::select! {
-        () = shared.closed.cancelled() => Err(Error::new(Reason::ClosedLocal, "the server was closed")),
-        opened = async {
-            let mut io = within(limit, incoming.open()).await.map_err(|limit| {
-                Error::new(Reason::ConnectHandshake, format!("no handshake within handshake_timeout ({limit:?})"))
-            })??;
-            if let Some(tee) = &shared.tee {
-                io.reader = tee.reader(io.reader, &io.info.remote);
-            }
-            choose(io, &shared.protocols, limit).await
-        } => opened,
-    };
-    match opened {
-        Ok((io, None)) => {
-            let core = shared.core.clone();
-            let options = LinkOptions {
-                limits: core.session_options.limits,
-                queue: QueueLimits { frames: usize::MAX, bytes: shared.options.max_queued_bytes },
-                recorder: core.recorder.connection(),
-            };
-            crate::connection::start(io, options, &shard, |link| {
-                let session = Arc::new(Session::new(link.clone(), core.clone()));
-                core.joined(&session);
-                ServerRole::new(session)
-            });
-            if shared.closed.is_cancelled() {
-                // Closed between the handshake and here: nobody else would end it.
-                for session in shared.core.sessions() {
-                    session.link.close(Error::new(Reason::ClosedLocal, "the server was closed"));
-                }
-            }
-        }
-        Ok((io, Some(protocol))) => {
-            tokio::select! {
-                () = shared.closed.cancelled() => {}
-                () = protocol.serve(io) => {}
-            }
-            shared.core.leave();
-        }
-        Err(error) => {
-            shared.core.recorder.failed();
-            shared.core.leave();
-            tracing::debug!(target: "rpcx::server", peer = remote, %error, "a connection was not opened");
-        }
     }
 }

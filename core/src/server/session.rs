@@ -109,6 +109,13 @@ impl Session {
         }
     }
 
+    /// The session of a client that speaks another protocol: it understands error codes, and nothing can be sent to it.
+    pub(super) fn foreign(link: Arc<Link>, server: Arc<ServerCore>) -> Session {
+        let session = Session::new(link, server);
+        session.learn_features(Features::CODE);
+        session
+    }
+
     fn in_progress(&self) -> MutexGuard<'_, Waiting> {
         self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -321,6 +328,10 @@ impl Session {
     pub(super) fn refuse(&self, error: Error) {
         // The first refusal ends the connection; later ones add nothing.
         let _ = self.refused.set(error);
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.get().is_some()
     }
 
     /// Ends the connection of a refused login, behind the answers that were handed to it.

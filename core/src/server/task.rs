@@ -28,14 +28,41 @@ enum End {
     Dropped,
 }
 
-/// Takes the bookkeeping of a call back also when its task is dropped with its runtime.
-struct Guard {
+/// The place of a handler that waits among those of its connection, until it has ended: also when its task is dropped
+/// with its runtime.
+pub(super) struct Place {
     session: Arc<Session>,
     id: u32,
+    /// Tells the handler to stop.
+    token: CancellationToken,
+    /// What its caller, its deadline or the end of its connection cancels.
+    pub(super) stop: CancellationToken,
+    /// The answer, if it is to be sent on the connection.
     frame: Vec<u8>,
 }
 
-impl Drop for Guard {
+impl Place {
+    /// Counts a handler in. `timed`: the driver of its connection cancels it when its deadline has passed.
+    pub(super) fn new(session: Arc<Session>, entry: &Entry, call: &Inner, timed: bool) -> Place {
+        let token = call.token.get_or_init(CancellationToken::new).clone();
+        let (stop, due) = if entry.to_completion {
+            // Whoever cancels it cancels nothing.
+            (CancellationToken::new(), None)
+        } else {
+            let deadline = call.deadline.filter(|_| timed);
+            (token.clone(), deadline.map(|at| session.link.millis_ceil(at)))
+        };
+        let id = session.began(call.frame.header().seq, stop.clone(), due);
+        Place { session, id, token, stop, frame: Vec::new() }
+    }
+
+    /// The handler has ended; its answer is sent.
+    fn end(mut self, frame: Vec<u8>) {
+        self.frame = frame;
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.session.ended(self.id, &mut self.frame);
         buffers::put_scratch(std::mem::take(&mut self.frame));
@@ -44,37 +71,33 @@ impl Drop for Guard {
 
 /// Goes on with a call on a task of the connection's shard, or begins it there.
 pub(super) fn spawn(session: Arc<Session>, entry: Arc<Entry>, running: BoxRunning, call: Arc<Inner>, begun: bool) {
-    let token = call.token.get_or_init(CancellationToken::new).clone();
-    let (stop, due) = if entry.to_completion {
-        // Whoever cancels it cancels nothing.
-        (CancellationToken::new(), None)
-    } else {
-        (token.clone(), call.deadline.map(|at| session.link.millis_ceil(at)))
-    };
-    let id = session.began(call.frame.header().seq, stop, due);
-    let guard = Guard { session, id, frame: Vec::new() };
-    tokio::spawn(run(guard, entry, running, call, token, begun));
+    let place = Place::new(session, &entry, &call, true);
+    tokio::spawn(async move {
+        let mut frame = buffers::take_scratch();
+        run(&place, &entry, running, &call, begun, ReplyTo::Frame(&mut frame)).await;
+        place.end(frame);
+    });
 }
 
-async fn run(
-    mut guard: Guard,
-    entry: Arc<Entry>,
+/// Polls a handler to its end, or for some time after it was told to stop. Its answer is where `to` says.
+pub(super) async fn run(
+    place: &Place,
+    entry: &Entry,
     mut running: BoxRunning,
-    call: Arc<Inner>,
-    token: CancellationToken,
+    call: &Arc<Inner>,
     begun: bool,
+    mut to: ReplyTo<'_>,
 ) {
     let began = Instant::now();
-    let session = guard.session.clone();
+    let session = &place.session;
     let mut first = true;
-    let mut frame = buffers::take_scratch();
     let grace = session.options.cancel_grace;
     let end = {
         let polling = poll_fn(|cx| {
             let from = first.then(Instant::now);
-            let mut writer = ReplyWriter::new(ReplyTo::Frame(&mut frame));
+            let mut writer = ReplyWriter::new(to.again());
             let polled = catch_unwind(AssertUnwindSafe(|| {
-                call.poll_within(|| running.as_mut().poll_reply(cx, &call, &mut writer))
+                call.poll_within(|| running.as_mut().poll_reply(cx, call, &mut writer))
             }));
             if let Some(from) = from {
                 // A method that was slow in place once may have become quick.
@@ -85,16 +108,16 @@ async fn run(
             }
             match polled {
                 Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(())) => match (writer.plain, writer.answer) {
-                    (None, answer) => Poll::Ready(answer),
-                    (Some(plain), _) => {
-                        running = plain.into_running(&mut frame, &session);
+                Ok(Poll::Ready(())) => match (writer.plain, writer.to, writer.answer) {
+                    (Some(plain), ReplyTo::Frame(frame), _) => {
+                        running = plain.into_running(frame, session);
                         cx.waker().wake_by_ref();
                         Poll::Pending
                     }
+                    (_, _, answer) => Poll::Ready(answer),
                 },
                 Err(panic) => {
-                    answer_panic(&call, &entry, &*panic, &mut writer, 0);
+                    answer_panic(call, entry, &*panic, &mut writer, 0);
                     Poll::Ready(Answer::Error)
                 }
             }
@@ -106,7 +129,7 @@ async fn run(
             polling.await
         };
         let given_up = async {
-            token.cancelled().await;
+            place.token.cancelled().await;
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
@@ -116,7 +139,7 @@ async fn run(
         }
     };
     drop(running);
-    let cancelled = token.is_cancelled();
+    let cancelled = place.token.is_cancelled();
     match end {
         End::Answered(answer) => {
             if let Some(deadline) = call.deadline {
@@ -134,12 +157,10 @@ async fn run(
         }
         End::Dropped => {
             let text = format!("the handler was dropped {grace:?} after its call was cancelled");
-            let mut writer = ReplyWriter::new(ReplyTo::Frame(&mut frame));
-            writer.failure(&call, &Error::new(Reason::TimeoutServer, text));
+            ReplyWriter::new(to).failure(call, &Error::new(Reason::TimeoutServer, text));
             entry.recorder.cancelled();
         }
     }
-    guard.frame = frame;
 }
 
 /// A panic is answered with its own text, counted and logged; the connection goes on.

@@ -20,6 +20,7 @@ pub(crate) mod timekeeper;
 
 pub use per_core::{PerCore, per_core};
 pub use set::{ShardSet, ShardSetBuilder};
+pub use thread::drive;
 
 use crate::error::{Error, Reason, Result};
 use std::cell::Cell;
@@ -94,6 +95,12 @@ impl Shard {
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
+}
+
+/// To be called in a forked child before it uses this library: starts the threads anew that a fork does not copy. Clients,
+/// servers and shards made before the fork belong to the parent; the child must neither use nor drop them.
+pub fn after_fork() {
+    timekeeper::after_fork();
 }
 
 impl From<Handle> for Shard {

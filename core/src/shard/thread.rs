@@ -29,6 +29,14 @@ pub(super) fn refused(what: &str, error: std::io::Error) -> Error {
 
 /// Runs `main` on this thread as the shard of `runtime`, then ends the runtime without waiting for its blocking tasks.
 pub(super) fn run<T>(runtime: Runtime, main: impl Future<Output = T>) -> T {
+    let result = drive(&runtime, main);
+    runtime.shutdown_background();
+    result
+}
+
+/// Runs `main` on this thread as the shard of `runtime`, which has to be a current-thread one: until `main` ends, its tasks
+/// and connections go on here. One thread at a time may do so; a second one waits for the first.
+pub fn drive<T>(runtime: &Runtime, main: impl Future<Output = T>) -> T {
     /// Puts the previous owner back, also when `main` panics.
     struct Owner(Option<tokio::runtime::Id>);
     impl Drop for Owner {
@@ -37,7 +45,5 @@ pub(super) fn run<T>(runtime: Runtime, main: impl Future<Output = T>) -> T {
         }
     }
     let _owner = Owner(OWNER.replace(Some(runtime.handle().id())));
-    let result = runtime.block_on(main);
-    runtime.shutdown_background();
-    result
+    runtime.block_on(main)
 }

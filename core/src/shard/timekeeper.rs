@@ -5,61 +5,78 @@
 //! without a limit. The thread starts with the first entry and ends when there are none.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 
 /// How long the thread stays when nothing is due any more, so that short calls do not start it again and again.
 const LINGER: Duration = Duration::from_millis(200);
 
+#[derive(Debug, Default)]
 struct State {
     due: BTreeMap<(Instant, u64), Waker>,
     next_key: u64,
     running: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { due: BTreeMap::new(), next_key: 0, running: false });
-static CHANGED: Condvar = Condvar::new();
+/// What is due, and the thread's place to sleep.
+#[derive(Debug, Default)]
+struct Timekeeper {
+    state: Mutex<State>,
+    changed: Condvar,
+}
 
-fn state() -> MutexGuard<'static, State> {
-    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+static KEEPER: LazyLock<ArcSwap<Timekeeper>> = LazyLock::new(ArcSwap::default);
+
+/// Begins anew in a forked child: the thread was not copied, and its lock may have been taken when the process was.
+pub(super) fn after_fork() {
+    // What the parent had set never rings here. Freeing it would touch the parent's tasks.
+    std::mem::forget(KEEPER.swap(Arc::default()));
 }
 
 /// A wake-up that was asked for; dropping it takes it back.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
-    set: Option<(Instant, u64)>,
+    set: Option<((Instant, u64), Arc<Timekeeper>)>,
 }
 
 impl Alarm {
     /// Wakes `waker` at `at` instead of at any earlier setting.
     pub(crate) fn set(&mut self, at: Instant, waker: &Waker) {
-        let mut state = state();
-        if let Some(old) = self.set.take() {
-            state.due.remove(&old);
-        }
+        let keeper = match self.set.take() {
+            Some((old, keeper)) => {
+                keeper.state().due.remove(&old);
+                keeper
+            }
+            None => KEEPER.load_full(),
+        };
+        let mut state = keeper.state();
         let key = (at, state.next_key);
         state.next_key += 1;
         state.due.insert(key, waker.clone());
-        self.set = Some(key);
         let first = state.due.first_key_value().is_some_and(|(first, _)| *first == key);
         if !state.running {
             state.running = true;
             let thread = std::thread::Builder::new().name("rpcx-time".into());
-            if let Err(error) = thread.spawn(run) {
+            let keeper = keeper.clone();
+            if let Err(error) = thread.spawn(move || keeper.run()) {
                 // Without it deadlines would pass unnoticed; the next setting tries again.
                 state.running = false;
                 tracing::error!(target: "rpcx::shard", %error, "the thread that keeps the time did not start");
             }
         } else if first {
-            CHANGED.notify_one();
+            keeper.changed.notify_one();
         }
+        drop(state);
+        self.set = Some((key, keeper));
     }
 
     /// It has rung, or is not needed any more.
     pub(crate) fn clear(&mut self) {
-        if let Some(old) = self.set.take() {
-            state().due.remove(&old);
+        if let Some((old, keeper)) = self.set.take() {
+            keeper.state().due.remove(&old);
         }
     }
 }
@@ -70,40 +87,46 @@ impl Drop for Alarm {
     }
 }
 
-fn run() {
-    let mut rang = Vec::new();
-    let mut state = state();
-    let mut lingered = false;
-    loop {
-        let now = Instant::now();
-        while let Some(entry) = state.due.first_entry() {
-            if entry.key().0 > now {
-                break;
+impl Timekeeper {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut rang = Vec::new();
+        let mut state = self.state();
+        let mut lingered = false;
+        loop {
+            let now = Instant::now();
+            while let Some(entry) = state.due.first_entry() {
+                if entry.key().0 > now {
+                    break;
+                }
+                rang.push(entry.remove());
             }
-            rang.push(entry.remove());
-        }
-        if !rang.is_empty() {
-            drop(state);
-            rang.drain(..).for_each(Waker::wake);
-            state = self::state();
-            lingered = false;
-            continue;
-        }
-        let wait = match state.due.first_key_value() {
-            Some(((at, _), _)) => {
+            if !rang.is_empty() {
+                drop(state);
+                rang.drain(..).for_each(Waker::wake);
+                state = self.state();
                 lingered = false;
-                at.saturating_duration_since(now)
+                continue;
             }
-            None if lingered => {
-                state.running = false;
-                return;
-            }
-            None => {
-                lingered = true;
-                LINGER
-            }
-        };
-        state = CHANGED.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            let wait = match state.due.first_key_value() {
+                Some(((at, _), _)) => {
+                    lingered = false;
+                    at.saturating_duration_since(now)
+                }
+                None if lingered => {
+                    state.running = false;
+                    return;
+                }
+                None => {
+                    lingered = true;
+                    LINGER
+                }
+            };
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

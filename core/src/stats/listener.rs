@@ -1,6 +1,6 @@
 //! A small HTTP listener that answers scrapes: one request a connection, bounded in size, time and number.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::prometheus::CONTENT_TYPE;
+use crate::config::socket_address;
 use crate::error::{Error, Reason, Result};
 
 /// Where the metrics are.
@@ -50,12 +51,20 @@ impl MetricsListener {
     /// # Errors
     /// `config.bad_address` or `config.listen`, naming the address.
     pub async fn bind(at: &str, render: impl Fn() -> String + Send + Sync + 'static) -> Result<MetricsListener> {
+        Self::open(at, render)
+    }
+
+    /// As [`bind`](Self::bind), which waits for nothing, in the runtime of the calling task.
+    pub(super) fn open(at: &str, render: impl Fn() -> String + Send + Sync + 'static) -> Result<MetricsListener> {
         let address = address(at)?;
-        let listen_error = |error: std::io::Error| {
-            Error::new(Reason::ConfigListen, format!("cannot listen on {address}: {error}")).with_source(error)
-        };
-        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok((listener.local_addr()?, TcpListener::from_std(listener)?))
+        });
+        let (address, listener) = bound.map_err(|error| {
+            Error::new(Reason::ConfigListen, format!("cannot listen on {address} for metrics: {error}"))
+                .with_source(error)
+        })?;
         let closed = CancellationToken::new();
         tokio::spawn(serve(listener, Arc::new(render), closed.clone()));
         Ok(MetricsListener { address, _serving: closed.drop_guard() })
@@ -68,10 +77,7 @@ impl MetricsListener {
 }
 
 fn address(text: &str) -> Result<SocketAddr> {
-    if let Ok(port) = text.parse() {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    }
-    text.parse().map_err(|_| {
+    socket_address(text).ok_or_else(|| {
         let text = format!("bad address `{text}`: expected a port, or an IP address with a port");
         Error::new(Reason::ConfigBadAddress, text)
     })

@@ -10,6 +10,7 @@ mod histogram;
 mod listener;
 mod prometheus;
 mod recorder;
+mod served;
 mod snapshot;
 mod striped;
 
@@ -18,6 +19,7 @@ pub use histogram::{Distribution, Histogram};
 pub use listener::MetricsListener;
 pub use prometheus::{CONTENT_TYPE, Exposition, METRICS, MetricRow};
 pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, Refusal, ServerRecorder};
+pub(crate) use served::ServedMetrics;
 pub use snapshot::{
     ClientStats, ConnectionTotals, EndpointCalls, EndpointStats, ErrorCounts, LatencyStats, MethodStats, PushTotals,
     QueueTotals, RefusedTotals, SCHEMA, ServerStats, Traffic,

@@ -77,6 +77,12 @@ impl Listener for MemoryListener {
             }
         })
     }
+
+    fn try_accept(&mut self) -> io::Result<Option<Box<dyn Incoming>>> {
+        let incoming = self.connections.try_recv().ok();
+        let local = || self.address.clone();
+        Ok(incoming.map(|stream| Box::new(MemoryIncoming { stream, local: local() }) as Box<dyn Incoming>))
+    }
 }
 
 impl Drop for MemoryListener {

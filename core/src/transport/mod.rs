@@ -40,6 +40,7 @@ mod inherited;
 mod io;
 mod memory;
 pub(crate) mod ping;
+mod quiet;
 mod seams;
 mod stream;
 mod tcp;
@@ -85,6 +86,18 @@ fn listen_error(at: &Address, error: std::io::Error) -> Error {
 #[cold]
 fn incoming_error(remote: &str, error: std::io::Error) -> Error {
     Error::new(Reason::ConnectOther, format!("cannot open the connection of {remote:?}: {error}")).with_source(error)
+}
+
+/// What `accept` gives without waiting; nothing when no connection has come.
+fn accept_now<T>(mut accept: impl FnMut() -> std::io::Result<T>) -> std::io::Result<Option<T>> {
+    loop {
+        match accept() {
+            Ok(accepted) => return Ok(Some(accepted)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Errors that the system reports by `accept` although they concern only one connection, which is gone.

@@ -43,6 +43,16 @@ pub trait Listener: Send {
     /// its client gave up is skipped instead.
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>>;
 
+    /// A connection that waits to be accepted already, else `None` at once. A server that ends takes what has come before
+    /// it drops the listener: a client whose connection the system has accepted may have sent its first request. Of a
+    /// transport that leaves this out, such connections are lost.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    fn try_accept(&mut self) -> io::Result<Option<Box<dyn Incoming>>> {
+        Ok(None)
+    }
+
     /// A second descriptor of the same listening socket, to hand to another process.
     ///
     /// From here on the socket is no longer this listener's own: dropping it leaves a Unix socket's file in place.

@@ -2,7 +2,7 @@
 
 use super::{
     Address, BoxFuture, ConnectionInfo, Dial, DialOptions, DirectWrite, Incoming, Io, Listen, ListenOptions, Listener,
-    Writer,
+    Writer, quiet,
 };
 use crate::error::{Error, Reason, Result};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
@@ -161,7 +162,8 @@ impl DirectWrite for TcpWrite {
     }
 
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
+        let stream: &TcpStream = self.0.as_ref();
+        stream.try_io(Interest::WRITABLE, || quiet::send_vectored(stream, bufs))
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -226,6 +228,11 @@ impl TcpListener {
     pub(super) fn new(listener: std::net::TcpListener, address: Address, options: ListenOptions) -> TcpListener {
         TcpListener { socket: listener, accepting: None, address, options: Arc::new(options) }
     }
+
+    fn incoming(&self, stream: std::net::TcpStream, remote: SocketAddr) -> Box<dyn Incoming> {
+        let (local, options) = (self.address.clone(), self.options.clone());
+        Box::new(TcpIncoming { stream, remote: readable(remote), local, options })
+    }
 }
 
 impl Listener for TcpListener {
@@ -245,10 +252,15 @@ impl Listener for TcpListener {
                     done => break done?,
                 }
             };
-            let stream = stream.into_std()?;
-            let (local, options) = (self.address.clone(), self.options.clone());
-            Ok(Box::new(TcpIncoming { stream, remote: readable(remote), local, options }) as Box<dyn Incoming>)
+            Ok(self.incoming(stream.into_std()?, remote))
         })
+    }
+
+    fn try_accept(&mut self) -> io::Result<Option<Box<dyn Incoming>>> {
+        // The system's own accept: the runtime may not have heard yet of what has come.
+        let Some((stream, remote)) = super::accept_now(|| self.socket.accept())? else { return Ok(None) };
+        stream.set_nonblocking(true)?;
+        Ok(Some(self.incoming(stream, remote)))
     }
 
     fn try_clone_fd(&self) -> io::Result<OwnedFd> {

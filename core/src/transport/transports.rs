@@ -93,6 +93,14 @@ impl Transports {
         self
     }
 
+    /// Whether connections to this address can be opened at all.
+    ///
+    /// # Errors
+    /// `config.unknown_scheme`, `unsupported.transport` for a scheme that can only be listened on. The text has the address.
+    pub fn check_dial(&self, to: &Address) -> Result<()> {
+        self.find(to)?.dial.as_ref().map(drop).ok_or_else(|| cannot(to, "dialled"))
+    }
+
     /// Opens one connection within `options.connect_timeout`, on the runtime of the calling task, which must have its I/O and
     /// time drivers enabled.
     ///

@@ -2,7 +2,7 @@
 
 use super::{
     Address, BoxFuture, ConnectionInfo, Dial, DialOptions, DirectWrite, Incoming, Io, Listen, ListenOptions, Listener,
-    Writer,
+    Writer, quiet,
 };
 use crate::error::{Error, Reason, Result};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
@@ -120,11 +121,13 @@ struct UnixWrite(OwnedWriteHalf);
 
 impl DirectWrite for UnixWrite {
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.try_write(buf)
+        let stream: &UnixStream = self.0.as_ref();
+        stream.try_io(Interest::WRITABLE, || quiet::send(stream, buf))
     }
 
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
+        let stream: &UnixStream = self.0.as_ref();
+        stream.try_io(Interest::WRITABLE, || quiet::send_vectored(stream, bufs))
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -183,6 +186,10 @@ impl UnixListener {
     fn new(listener: std::os::unix::net::UnixListener, address: Address, file: Option<OwnFile>) -> UnixListener {
         UnixListener { socket: listener, accepting: None, address, file }
     }
+
+    fn incoming(&self, stream: std::os::unix::net::UnixStream, remote: &SocketAddr) -> Box<dyn Incoming> {
+        Box::new(UnixIncoming { stream, remote: name_of(remote), local: self.address.clone() })
+    }
 }
 
 impl Listener for UnixListener {
@@ -202,10 +209,15 @@ impl Listener for UnixListener {
                     done => break done?,
                 }
             };
-            let stream = stream.into_std()?;
-            let incoming = UnixIncoming { stream, remote: name_of(&remote.into()), local: self.address.clone() };
-            Ok(Box::new(incoming) as Box<dyn Incoming>)
+            Ok(self.incoming(stream.into_std()?, &remote.into()))
         })
+    }
+
+    fn try_accept(&mut self) -> io::Result<Option<Box<dyn Incoming>>> {
+        // The system's own accept: the runtime may not have heard yet of what has come.
+        let Some((stream, remote)) = super::accept_now(|| self.socket.accept())? else { return Ok(None) };
+        stream.set_nonblocking(true)?;
+        Ok(Some(self.incoming(stream, &remote)))
     }
 
     fn try_clone_fd(&self) -> io::Result<OwnedFd> {

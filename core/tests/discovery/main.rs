@@ -6,3 +6,5 @@ mod local;
 mod scale;
 mod sessions;
 mod support;
+#[path = "../waiting/mod.rs"]
+mod waiting;

@@ -2,7 +2,7 @@
 
 use crate::support::{LIMIT, Over, Probe, WithProbe, call, eventually, ms, raw, run, url};
 use rpcx::interceptor::{AccessList, BoxFuture};
-use rpcx::server::{Protocol, ServerBuilder, Wants};
+use rpcx::server::{Dispatch, Protocol, ServerBuilder, Wants};
 use rpcx::stats::RefusedTotals;
 use rpcx::transport::Io;
 use rpcx::{ErrorKind, Server};
@@ -39,7 +39,7 @@ impl Protocol for Echo {
         if first_bytes[0] == b'E' { Wants::Yes } else { Wants::No }
     }
 
-    fn serve(&self, io: Io) -> BoxFuture<'static, ()> {
+    fn serve(&self, io: Io, _dispatch: Dispatch) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let (mut stream, _) = io.into_stream();
             let mut byte = [0];

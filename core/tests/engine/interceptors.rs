@@ -7,6 +7,7 @@ use rpcx::client::CallOptions;
 use rpcx::error::{Delivery, Error, Reason, Result};
 use rpcx::interceptor::{BoxFuture, Call, Interceptor, Next, Reply, TimeRecorder, Timing};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Writes down when it is passed, and does what the method's name asks for.
 struct Named {
@@ -156,11 +157,26 @@ fn the_time_recorder_tells_of_every_call_and_its_end() {
 
 #[test]
 fn slow_calls_are_logged_on_both_sides_and_quick_ones_are_not() {
+    // With interceptors the whole chain is timed, without them there is none.
+    for chained in [false, true] {
+        slow_calls_are_logged(chained);
+    }
+}
+
+fn slow_calls_are_logged(chained: bool) {
     let (log, _guard) = Log::start();
     run(async {
         let (way, probe) = (Over::Tcp.way(), Probe::new());
-        let server = way.server().with_probe(&probe).option("slow_call", "50ms").start().await.unwrap();
-        let client = way.client(url(&server)).option("slow_call", "50ms").build().unwrap();
+        let mut server = way.server().with_probe(&probe).option("slow_call", "50ms");
+        if chained {
+            server = server.interceptor(TimeRecorder::new(|_: &Timing<'_>| {}));
+        }
+        let server = server.start().await.unwrap();
+        let mut client = way.client(url(&server)).option("slow_call", "50ms");
+        if chained {
+            client = client.interceptor(TimeRecorder::new(|_: &Timing<'_>| {}));
+        }
+        let client = client.build().unwrap();
         let service = raw(&client);
         call(&service, "Echo", b"").await.unwrap();
         let release = async {
@@ -174,6 +190,40 @@ fn slow_calls_are_logged_on_both_sides_and_quick_ones_are_not() {
         for line in &lines {
             assert_eq!((line.field("service"), line.field("method")), ("T", "Hold"));
             assert!(line.field("elapsed_us").parse::<u64>().unwrap() >= 50_000, "{line:?}");
+        }
+    });
+}
+
+#[test]
+fn a_slow_failure_is_logged_with_its_text_wherever_its_handler_ran() {
+    let (log, _guard) = Log::start();
+    run(async {
+        let way = Over::Tcp.way();
+        let fail = |time: Duration| {
+            std::thread::sleep(time);
+            Err::<Bytes, _>(Error::from("out of paper"))
+        };
+        let server = way
+            .server()
+            .option("slow_call", "50ms")
+            .raw("T", "Quick", move |_, _| async move { fail(Duration::ZERO) })
+            .raw("T", "Slow", move |_, _| async move { fail(crate::support::ms(60)) })
+            .start()
+            .await
+            .unwrap();
+        let client = way.client(url(&server)).build().unwrap();
+        let service = raw(&client);
+        // The first call of a method runs on the connection's task; since that was slow the next one does not.
+        for method in ["Quick", "Slow", "Slow", "Quick"] {
+            call(&service, method, b"").await.unwrap_err();
+        }
+        let lines = log.of("rpcx::slow");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in &lines {
+            assert_eq!((line.field("service"), line.field("method")), ("T", "Slow"));
+            assert!(line.field("error").contains("out of paper"), "{line:?}");
+            assert!(line.field("elapsed_us").parse::<u64>().unwrap() >= 60_000, "{line:?}");
+            assert!(line.field("peer").starts_with("127.0.0.1:"), "{line:?}");
         }
     });
 }

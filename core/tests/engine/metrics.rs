@@ -83,14 +83,19 @@ fn the_parser_of_prometheus_reads_what_is_rendered() {
 #[cfg(feature = "metrics-listener")]
 mod listener {
     use super::*;
-    use crate::support::{LIMIT, ms};
+    use crate::support::{LIMIT, WithProbe, eventually, ms, url};
     use rpcx::error::Reason;
     use rpcx::stats::MetricsListener;
+    use std::net::SocketAddr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     async fn ask(listener: &MetricsListener, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(listener.address()).await.unwrap();
+        ask_at(listener.address(), request).await
+    }
+
+    async fn ask_at(address: SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         // It may have heard enough before the end.
         let _ = stream.write_all(request).await;
         let mut answer = Vec::new();
@@ -143,4 +148,95 @@ mod listener {
             }
         });
     }
+
+    /// Every language has options by name, and none but Rust has the listener.
+    #[test]
+    fn client_and_server_serve_them_by_an_option_until_they_end() {
+        run(async {
+            let (way, probe) = (Over::Tcp.way(), Probe::new());
+            let server = way.server().with_probe(&probe).option("metrics_address", "0").start().await.unwrap();
+            let client = way.client(url(&server)).option("metrics_address", "127.0.0.1:0").build().unwrap();
+            call(&raw(&client), "Echo", b"x").await.unwrap();
+            eventually("it is counted", || server.stats().calls == 1).await;
+            let of_server = server.metrics_address().unwrap();
+            let of_client = client.metrics_address().unwrap();
+            for (address, metric) in [(of_server, "rpcx_server_calls_total"), (of_client, "rpcx_client_calls_total")] {
+                let answer = ask_at(address, b"GET /metrics HTTP/1.1\r\n\r\n").await;
+                let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+                let expected = format!("{metric} [('method', 'Echo'), ('service', 'T')] 1.0");
+                assert!(parse(body).contains(&expected), "{body}");
+            }
+            // The same address again, on either side: who starts hears of it.
+            let taken = of_server.to_string();
+            let another = way.clone().another().server().with_probe(&probe).option("metrics_address", &taken);
+            let refused = [
+                another.start().await.map(drop).unwrap_err(),
+                way.client(url(&server)).option("metrics_address", &taken).build().map(drop).unwrap_err(),
+            ];
+            for error in refused {
+                assert_eq!(error.reason(), Reason::ConfigListen);
+                assert!(error.message().contains(&taken), "{error}");
+            }
+            let plain = way.client(url(&server)).build().unwrap();
+            assert_eq!(plain.metrics_address(), None);
+            drop(plain);
+            client.close();
+            server.shutdown(LIMIT).await.unwrap();
+            assert_eq!((server.metrics_address(), client.metrics_address()), (None, None));
+            for address in [of_server, of_client] {
+                while TcpStream::connect(address).await.is_ok() {
+                    tokio::time::sleep(ms(1)).await;
+                }
+            }
+        });
+    }
+
+    /// A client that is no longer used ends, though its metrics are served.
+    #[test]
+    fn they_keep_nothing_alive_and_need_a_runtime() {
+        let way = Over::Tcp.way();
+        let builder = || way.client("tcp@127.0.0.1:9").option("metrics_address", "0");
+        let error = builder().build().unwrap_err();
+        assert!(error.message().contains("not in a tokio runtime"), "{error}");
+        run(async {
+            let client = builder().build().unwrap();
+            let address = client.metrics_address().unwrap();
+            drop(client);
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::time::sleep(ms(1)).await;
+            }
+        });
+        let server = way.server().with_probe(&Probe::new()).option("metrics_address", "0").serve_per_core(1).unwrap();
+        let address = server.metrics_address().unwrap();
+        run(async {
+            let answer = ask_at(address, b"GET /metrics HTTP/1.1\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        });
+        server.close();
+        assert_eq!(server.metrics_address(), None);
+    }
+}
+
+#[test]
+fn the_option_takes_addresses_only() {
+    for text in ["localhost:1", "99999", "tcp@127.0.0.1:1"] {
+        let error = rpcx::Client::builder().option("metrics_address", text).discovery_url("tcp@127.0.0.1:9").build();
+        let error = error.unwrap_err();
+        assert_eq!(error.reason(), rpcx::error::Reason::ConfigBadValue, "{text}");
+        assert!(error.message().contains("`metrics_address`"), "{error}");
+    }
+}
+
+#[cfg(not(feature = "metrics-listener"))]
+#[test]
+fn a_build_without_the_listener_says_so() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way.server().option("metrics_address", "0").start().await.map(drop);
+        let client = way.client("tcp@127.0.0.1:9").option("metrics_address", "0").build().map(drop);
+        for error in [server.unwrap_err(), client.unwrap_err()] {
+            assert_eq!(error.reason(), rpcx::error::Reason::UnsupportedBuild);
+            assert!(error.message().contains("metrics_address") && error.message().contains("metrics-listener"));
+        }
+    });
 }

@@ -177,6 +177,7 @@ fn a_handle_outlives_its_connection() {
         eventually("it ends", || server.connections().is_empty()).await;
         assert!(!connection.is_open());
         assert!(connection.push("News", "Item", Metadata::empty(), b"").is_err());
+        eventually("the client has seen it", || client.stats().connections.closed == 1).await;
         assert!(call(&raw(&client), "Echo", b"anew").await.is_ok());
     });
 }

@@ -1,6 +1,6 @@
 //! The end of a server, graceful and not: what was accepted is answered.
 
-use crate::peer::{Peer, error_text, frame, request};
+use crate::peer::{Peer, error_text, frame, hello, request};
 use crate::support::{
     LIMIT, Over, Probe, WithProbe, assert_failed, assert_kind, call, eventually, ms, pair, raw, run, url,
 };
@@ -8,8 +8,10 @@ use bytes::Bytes;
 use rpcx::Context;
 use rpcx::error::{Delivery, ErrorKind, Reason};
 use rpcx::protocol::{Header, SerializeType};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Instant;
 
 #[test]
@@ -126,6 +128,53 @@ fn a_refusal_before_the_handler_moves_to_another_server_for_free() {
         for result in results {
             assert_eq!(result.unwrap(), &b"x"[..]);
         }
+    });
+}
+
+/// The system has accepted the connection, and its first request is on the way, before the server knows of either.
+#[test]
+fn who_has_connected_is_answered() {
+    run(async {
+        let server = Over::Tcp.way().server().with_probe(&Probe::new()).start().await.unwrap();
+        let (mut ours, _) = Peer::connected(&url(&server), &[hello(), request(1, "Echo", b"", &[])].concat());
+        let (mut go_like, _) = Peer::connected(&url(&server), &request(1, "Echo", b"served", &[]));
+        let (ended, ()) = tokio::join!(server.shutdown(LIMIT), async {
+            let answer = go_like.frame().await.expect("the connection was dropped");
+            assert_eq!(answer.payload(), b"served");
+            assert!(ours.frame().await.unwrap().header().is_heartbeat());
+            assert_eq!(ours.frame().await.unwrap().method(), b"drain");
+            let refused = ours.frame().await.unwrap();
+            assert_eq!((refused.header().seq, refused.metadata_get("__rpcx_not_run")), (1, Some("1")));
+        });
+        ended.unwrap();
+    });
+}
+
+/// Else a client that is told to leave, and connects anew, is accepted by a socket that is closed a moment later: its
+/// request is lost, and may have run for all it knows.
+#[test]
+fn clients_are_told_to_leave_when_nobody_listens_any_more() {
+    run(async {
+        let server = Over::Tcp.way().server().with_probe(&Probe::new()).start().await.unwrap();
+        let (mut peer, socket) = Peer::connected(&url(&server), b"");
+        peer.hello().await;
+        let mut shutdown = std::pin::pin!(server.shutdown(LIMIT));
+        // No other task runs between the word and the dial.
+        let again = std::future::poll_fn(|cx| {
+            assert!(shutdown.as_mut().poll(cx).is_pending());
+            match socket.peek(&mut [0]) {
+                Ok(_) => Poll::Ready(std::net::TcpStream::connect(socket.peer_addr().unwrap())),
+                Err(_) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        });
+        let again = again.await.map_err(|error| error.kind());
+        assert_eq!(again.err(), Some(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(peer.frame().await.unwrap().method(), b"drain");
+        drop((peer, socket));
+        shutdown.await.unwrap();
     });
 }
 

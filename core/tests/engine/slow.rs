@@ -8,9 +8,10 @@ use crate::support::{
 use bytes::Bytes;
 use rpcx::client::{CallOptions, ClientBuilder};
 use rpcx::discovery::{Discovery, Node, Publisher, Watch};
-use rpcx::error::{Delivery, ErrorKind, Reason, Result};
+use rpcx::error::{Delivery, Error, ErrorKind, Reason, Result};
 use rpcx::transport::{Address, BoxFuture, Dial, DialOptions, Io, Transports};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
@@ -184,4 +185,62 @@ fn time_that_a_dial_took_is_not_promised_to_the_server() {
             });
         }
     }
+}
+
+/// Fails the first dial to one address; the next ones hang.
+#[derive(Clone)]
+struct Gone {
+    lower: Transports,
+    address: String,
+    dials: Arc<AtomicUsize>,
+}
+
+impl Dial for Gone {
+    fn dial<'a>(&'a self, to: &'a Address, options: &'a DialOptions) -> BoxFuture<'a, Result<Io>> {
+        Box::pin(async move {
+            if to.to_string() != self.address {
+                return self.lower.dial(to, options).await;
+            }
+            if self.dials.fetch_add(1, Ordering::SeqCst) > 0 {
+                std::future::pending::<()>().await;
+            }
+            Err(Error::new(Reason::ConnectRefused, "nobody there"))
+        })
+    }
+}
+
+/// When a server may be dialled again, one call finds out whether it is there.
+#[test]
+fn calls_do_not_wait_together_for_a_server_that_could_not_be_dialled() {
+    run(async {
+        let way = Over::Tcp.way();
+        let server = way.server().with_probe(&Probe::new()).start().await.unwrap();
+        let address = "tcp@127.0.0.1:1".to_owned();
+        let gone = Gone { lower: way.transports.clone(), address: address.clone(), dials: Arc::default() };
+        let client = rpcx::Client::builder()
+            .transports(Transports::none().with_dial("tcp", gone.clone()))
+            .discovery_url(&format!("multiple://{address},{}", url(&server)))
+            .option("time_to_disallow", "20ms")
+            .build()
+            .unwrap();
+        let service = raw(&client);
+        for _ in 0..4 {
+            call(&service, "Echo", b"x").await.unwrap();
+        }
+        assert_eq!(gone.dials.load(Ordering::SeqCst), 1);
+        eventually("it may be dialled again", || client.stats().servers.iter().all(|server| !server.disallowed)).await;
+        let mut waiting = Vec::new();
+        for _ in 0..10 {
+            let mut call = Box::pin(call(&service, "Echo", b"x"));
+            if !answered(&mut call).await {
+                waiting.push(call);
+            }
+        }
+        assert_eq!((waiting.len(), gone.dials.load(Ordering::SeqCst)), (1, 2), "one waits for the dial");
+    });
+}
+
+/// Whether the call is answered before the dial that hangs could end.
+async fn answered(call: &mut (impl Future<Output = Result<Bytes>> + Unpin)) -> bool {
+    tokio::time::timeout(ms(100), call).await.is_ok_and(|answer| answer.is_ok())
 }

@@ -1,4 +1,4 @@
-//! What the tests share: a deadline for each, transports by name, and a handler that says how far it got.
+//! What the tests share: transports by name, and a handler that says how far it got.
 
 use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -12,34 +12,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Longer than anything here takes: whatever lasts so long hangs.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
-
-pub(crate) const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-/// Runs a test on a runtime of its own. It fails, instead of hanging, when it takes too long.
-#[track_caller]
-pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("the test hangs") })
-}
-
-/// Waits until something is so. Conditions that nobody signals are looked at every millisecond.
-#[track_caller]
-pub(crate) fn eventually(what: &'static str, mut is_so: impl FnMut() -> bool) -> impl Future<Output = ()> {
-    let until = Instant::now() + LIMIT;
-    async move {
-        while !is_so() {
-            assert!(Instant::now() < until, "{what}: not so after {LIMIT:?}");
-            tokio::time::sleep(ms(1)).await;
-        }
-    }
-}
+pub(crate) use crate::waiting::{LIMIT, eventually, ms, run};
 
 /// The transports that the rules of a connection must hold for alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,3 +129,30 @@ fn a_failed_call_is_told_as_one() {
         assert_eq!((span.field("otel.status_code"), span.field("error")), ("ERROR", "it is so"), "{span:?}");
     }
 }
+
+/// The option is the interceptor, outside of all others: the word about a slow call lies within the span.
+#[test]
+fn the_option_traces_by_name() {
+    let (log, _guard) = Log::start();
+    run(async {
+        let way = Over::Tcp.way();
+        let builder = way.server().raw("T", "Show", shown).option("trace", "true").option("slow_call", "1us");
+        let server = builder.start().await.unwrap();
+        let client = way.client(url(&server)).option("trace", "true").option("slow_call", "1us").build().unwrap();
+        let answer = call(&service(&client), "Show", b"").await.unwrap();
+        let spans = spans(&log);
+        assert_eq!(spans.len(), 2);
+        assert_eq!(place(&spans[1]).2, place(&spans[0]).3, "the server's under the client's");
+        let (_, trace, _, span) = place(&spans[1]);
+        assert_eq!(text(&answer), format!("00-{trace}-{span}-01 - -"));
+        let slow = log.of("rpcx::slow");
+        assert_eq!(slow.len(), 2, "{slow:?}");
+        for span in &spans {
+            assert!(slow.iter().any(|word| word.within.last() == Some(&span.id)), "{slow:?}");
+        }
+        let plain = way.client(url(&server)).build().unwrap();
+        call(&service(&plain), "Show", b"").await.unwrap();
+        let spans = log.of("rpcx::trace");
+        assert_eq!((spans.len(), place(&spans[2]).2), (3, ""), "without it a client hands on nothing");
+    });
+}

@@ -178,3 +178,38 @@ fn a_server_that_has_served_may_close_its_connections() {
         });
     }
 }
+
+/// A server may take fewer connections of a client than the client would like to have.
+#[test]
+fn calls_use_the_connections_there_are_while_others_are_turned_away() {
+    for over in Over::ALL {
+        run(async {
+            let way = over.way();
+            let mut server = RawServer::bind(&way).await;
+            let (url, accepted) = (server.url(), Arc::new(AtomicUsize::new(0)));
+            let count = accepted.clone();
+            tokio::spawn(async move {
+                loop {
+                    let mut peer = server.accept().await;
+                    if count.fetch_add(1, Ordering::SeqCst) > 0 {
+                        continue;
+                    }
+                    tokio::spawn(async move {
+                        while let Some(asked) = peer.request().await {
+                            peer.answer(&asked, b"open").await;
+                        }
+                    });
+                }
+            });
+            let client = way.client(&url).option("connections", "3").build().unwrap();
+            let service = raw(&client);
+            let began = Instant::now();
+            for _ in 0..60 {
+                echo(&service).await;
+            }
+            // Each dial that fails is followed by a rest of a second or more.
+            let (dials, most) = (accepted.load(Ordering::SeqCst), 2 + began.elapsed().as_secs() as usize);
+            assert!(dials <= 1 + most, "{over:?}: {dials} dials");
+        });
+    }
+}

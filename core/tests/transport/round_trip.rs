@@ -153,3 +153,26 @@ fn socket_options_reach_the_socket() {
         exchange(client, server).await;
     });
 }
+
+#[test]
+fn a_connection_that_has_come_is_taken_without_waiting() {
+    let folder = std::env::temp_dir().join(format!("rpcx-now-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let unix = format!("unix@{}", folder.join("s").display());
+    run(async {
+        let transports = Transports::default();
+        for at in ["tcp@127.0.0.1:0", unix.as_str(), "memu@now"] {
+            let mut listener = bind(&transports, at).await;
+            assert!(listener.try_accept().unwrap().is_none(), "{at}");
+            let to = listener.address();
+            let (one, two) = (dial(&transports, &to).await.unwrap(), dial(&transports, &to).await.unwrap());
+            // Both ways of accepting go together.
+            let first = listener.try_accept().unwrap().expect(at).open().await.unwrap();
+            exchange(one, first).await;
+            let second = listener.accept().await.unwrap().open().await.unwrap();
+            exchange(two, second).await;
+            assert!(listener.try_accept().unwrap().is_none(), "{at}");
+        }
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+}

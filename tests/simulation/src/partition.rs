@@ -85,7 +85,8 @@ pub fn run(rules: Option<BreakerRules>) -> Vec<Second> {
     let start = Instant::now();
     let all = servers(SERVERS);
     let (eligible, places) = retain(&all, |_| true);
-    let breakers = rules.map(|rules| (0..SERVERS).map(|_| Breaker::new(rules, start)).collect());
+    let breakers =
+        rules.map(|rules| (0..SERVERS as u64).map(|server| Breaker::new(rules, start).with_jitter(server)).collect());
     let mut client = Client { all, breakers, eligible, places, random: Seeded::new(3) };
     let mut seconds = Vec::new();
     for at in 0..SECONDS {

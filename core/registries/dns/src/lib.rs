@@ -31,7 +31,12 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Of SRV records only those of the lowest priority are used. A weight of 0 counts as 1: seldom, not never.
+//! Of SRV records only those of the lowest priority are used. RFC 2782 has a client go on to the next priority when it
+//! reaches none of these; here it does not, since which servers can be reached is known to each client and not to the
+//! discovery, which several clients may share. Servers that calls shall fall back to belong into the same priority with a
+//! low weight, or under a name of their own, for a second client to be used when calls of the first fail. When the records
+//! of the lowest priority are taken out of DNS, the next look-up brings those of the next. A weight of 0 counts as 1:
+//! seldom, not never.
 
 mod options;
 mod records;

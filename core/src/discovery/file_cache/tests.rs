@@ -70,6 +70,26 @@ fn the_form_is_go_s() {
     }
 }
 
+/// Files that Go's rpcx wrote: read as what Go was given, and written alike.
+#[test]
+fn files_of_go_are_read_and_written() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/discovery_cache.json");
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).expect(path)).expect(path);
+    let files = vectors["files"].as_array().expect("files");
+    assert!(!files.is_empty());
+    for case in files {
+        let text = |of: &serde_json::Value| of.as_str().expect("a text").to_owned();
+        let given: Vec<_> = case["nodes"].as_array().expect("nodes").iter().collect();
+        let given: Vec<_> = given.iter().map(|node| (text(&node["address"]), text(&node["metadata"]))).collect();
+        let file = text(&case["file"]);
+        let read = parse(file.as_bytes()).expect("a file of Go's");
+        let found: Vec<_> =
+            read.iter().map(|node| (node.address().to_owned(), node.metadata().as_str().to_owned())).collect();
+        assert_eq!(found, given, "{}", case["name"]);
+        assert_eq!(String::from_utf8(render(&read).expect("render")).expect("text"), file, "{}", case["name"]);
+    }
+}
+
 #[tokio::test]
 async fn the_servers_of_last_time_are_used_while_the_registry_is_down() {
     let folder = tempfile::tempdir().expect("folder");

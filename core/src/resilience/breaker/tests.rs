@@ -76,6 +76,32 @@ fn good_probes_close_it_and_a_bad_one_opens_it_again() {
 }
 
 #[test]
+fn breakers_that_open_together_probe_apart() {
+    let start = Instant::now();
+    let breakers = || (0..1000).map(|random| Breaker::new(in_a_row(1, 1), start).with_jitter(random));
+    // When each of them lets its first two probes through; the first one fails.
+    let probes: Vec<_> = breakers()
+        .map(|breaker| {
+            let fail = |at| {
+                let permit = breaker.try_begin(at).expect("leave to call");
+                assert_eq!(breaker.end(permit, Bad, at), Some(Open));
+                breaker.open_until(at).expect("it is open")
+            };
+            let first = fail(start);
+            (first - start, fail(first) - first)
+        })
+        .collect();
+    for waits in [probes.iter().map(|(first, _)| *first).collect(), probes.iter().map(|(_, next)| *next).collect()] {
+        let waits: Vec<Duration> = waits;
+        assert!(waits.iter().all(|wait| (5 * SECOND..=6 * SECOND).contains(wait)));
+        let early = waits.iter().filter(|wait| **wait < 5 * SECOND + SECOND / 10).count();
+        assert!((50..=150).contains(&early), "a tenth of the time has a tenth of the probes: {early}");
+    }
+    let moved = probes.iter().filter(|(first, next)| first.abs_diff(*next) > SECOND / 20).count();
+    assert!(moved > 800, "a breaker waits for another time each time: {moved}");
+}
+
+#[test]
 fn a_probe_that_says_nothing_gives_its_place_back() {
     let mut world = World::new(in_a_row(1, 1));
     world.calls(&[Bad]);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::stats::{EndpointCalls, EndpointStats};
+use std::time::Duration;
 
 fn of<'a>(methods: &'a [MethodStats], name: &str) -> &'a MethodStats {
     methods.iter().find(|method| method.method == name).expect("a method of this name")

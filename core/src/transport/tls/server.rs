@@ -157,6 +157,11 @@ impl Listener for TlsListener {
         })
     }
 
+    fn try_accept(&mut self) -> io::Result<Option<Box<dyn Incoming>>> {
+        let incoming = self.listener.try_accept()?;
+        Ok(incoming.map(|incoming| Box::new(TlsIncoming { incoming, tls: self.tls.clone() }) as Box<dyn Incoming>))
+    }
+
     fn try_clone_fd(&self) -> io::Result<OwnedFd> {
         self.listener.try_clone_fd()
     }

@@ -1,0 +1,166 @@
+//! One call as a job: polled first by the thread that starts it, so that the request leaves at once, then by its shard.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use rpcx::{Delivery, Error, Reason, Result};
+
+use crate::logs;
+use crate::mailbox::{Entry, Mailbox, Turn};
+use crate::runtime::Lease;
+
+/// Where a job is.
+enum Phase<F, D, T> {
+    /// It waits for something.
+    Waits(Pin<Box<F>>, D),
+    /// It ended while it was started; its end is told on the shard.
+    Ended(Result<T>, D),
+    Over,
+}
+
+struct Job<F, D, T> {
+    phase: Mutex<Phase<F, D, T>>,
+    mailbox: Arc<Mailbox>,
+    /// Calls end before their shards do.
+    _lease: Arc<Lease>,
+    /// It is in the mailbox and has not been taken out.
+    queued: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+/// Starts `future` on the calling thread and goes on with it on a shard of `lease`. `done` gets its result there, exactly
+/// once.
+pub(crate) fn start<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    let shard = lease.shard();
+    let job = Arc::new(Job {
+        phase: Mutex::new(Phase::Waits(Box::pin(future), done)),
+        mailbox: shard.mailbox().clone(),
+        _lease: lease.clone(),
+        queued: AtomicBool::new(false),
+        cancelled: AtomicBool::new(false),
+    });
+    let running = Running { job: Arc::downgrade(&job) as Weak<dyn Cancel> };
+    let polled = {
+        let _entered = shard.handle().enter();
+        logs::with(|| job.poll())
+    };
+    if polled.is_some() {
+        job.queue();
+    }
+    running
+}
+
+impl<F, D, T> Job<F, D, T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    /// Polls the call. When it has ended its result stays here for the shard: `done` must not run inside of `start`.
+    fn poll(self: &Arc<Self>) -> Option<()> {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        let Phase::Waits(future, _) = &mut *phase else { return Some(()) };
+        let result = if self.cancelled.load(Ordering::Acquire) {
+            Err(cancelled())
+        } else {
+            let waker = Waker::from(self.clone());
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Pending => return None,
+                Poll::Ready(result) => result,
+            }
+        };
+        // The future is dropped here, which takes a cancelled request back.
+        if let Phase::Waits(_, done) = std::mem::replace(&mut *phase, Phase::Over) {
+            *phase = Phase::Ended(result, done);
+        }
+        Some(())
+    }
+
+    fn queue(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.mailbox.push(Entry::Turn(self.clone()));
+        }
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Reason::CancelledCaller, "the call was cancelled").with_delivery(Delivery::MaybeRun).with_attempts(1)
+}
+
+impl<F, D, T> Turn for Job<F, D, T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    fn turn(self: Arc<Self>) {
+        self.queued.store(false, Ordering::Release);
+        if self.poll().is_none() {
+            return;
+        }
+        let ended = std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Over);
+        if let Phase::Ended(result, done) = ended {
+            done(result);
+        }
+    }
+}
+
+impl<F, D, T> Wake for Job<F, D, T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        self.queue();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.queue();
+    }
+}
+
+trait Cancel: Send + Sync {
+    fn cancel(self: Arc<Self>);
+}
+
+impl<F, D, T> Cancel for Job<F, D, T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    fn cancel(self: Arc<Self>) {
+        self.cancelled.store(true, Ordering::Release);
+        self.queue();
+    }
+}
+
+/// A call under way. Only a handle: dropping it lets the call go on.
+#[derive(Clone)]
+pub struct Running {
+    job: Weak<dyn Cancel>,
+}
+
+impl Running {
+    /// Ends the call with `cancelled` unless it has ended; its server is told. Any thread, any time, any number of times.
+    pub fn cancel(&self) {
+        if let Some(job) = self.job.upgrade() {
+            job.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("ended", &(self.job.strong_count() == 0)).finish()
+    }
+}

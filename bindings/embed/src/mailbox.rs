@@ -1,0 +1,130 @@
+//! What a shard is told by other threads and by itself: calls to go on with, queues to announce. One wake-up for many.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+/// Something that goes on with a turn on its shard.
+pub(crate) trait Turn: Send + Sync {
+    fn turn(self: Arc<Self>);
+    /// The shard has ended, and no turn will come.
+    fn left_out(self: Arc<Self>) {}
+}
+
+/// One thing for a shard to do.
+pub(crate) enum Entry {
+    /// A call was woken, or a queue is to announce what came.
+    Turn(Arc<dyn Turn>),
+    /// A task of the shard's runtime, woken from here since a wake-up from another thread costs a system call each.
+    Wake(Waker),
+}
+
+impl Entry {
+    fn left_out(self) {
+        if let Entry::Turn(turn) = self {
+            turn.left_out();
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    entries: Vec<Entry>,
+    runner: Option<Waker>,
+    closed: bool,
+}
+
+/// The entries that wait for a shard's runner.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+}
+
+thread_local! {
+    static HERE: RefCell<Option<Arc<Mailbox>>> = const { RefCell::new(None) };
+}
+
+impl Mailbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mailbox of the shard whose thread this is.
+    pub(crate) fn here() -> Option<Arc<Mailbox>> {
+        HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+    }
+
+    /// Whether this thread is the mailbox's shard.
+    pub(crate) fn is_here(&self) -> bool {
+        HERE.try_with(|here| here.borrow().as_deref().is_some_and(|here| std::ptr::eq(here, self))).unwrap_or(false)
+    }
+
+    /// Adds an entry; the shard takes all that have come at its next turn. After the shard's end entries are dropped.
+    pub(crate) fn push(&self, entry: Entry) {
+        let runner = {
+            let mut state = self.state();
+            if state.closed {
+                drop(state);
+                return entry.left_out();
+            }
+            state.entries.push(entry);
+            state.runner.take()
+        };
+        if let Some(runner) = runner {
+            runner.wake();
+        }
+    }
+
+    /// Takes no more entries and leaves out those that wait.
+    pub(crate) fn close(&self) {
+        let dropped = {
+            let mut state = self.state();
+            state.closed = true;
+            std::mem::take(&mut state.entries)
+        };
+        dropped.into_iter().for_each(Entry::left_out);
+    }
+
+    /// Makes this thread the shard until the guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
+        Entered(HERE.with(|here| here.borrow_mut().replace(self.clone())))
+    }
+
+    /// The shard's own task. It ends with the runtime.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut batch = Vec::new();
+        loop {
+            poll_fn(|cx| {
+                let mut state = self.state();
+                if state.entries.is_empty() {
+                    match &mut state.runner {
+                        Some(runner) => runner.clone_from(cx.waker()),
+                        none => *none = Some(cx.waker().clone()),
+                    }
+                    return Poll::Pending;
+                }
+                std::mem::swap(&mut state.entries, &mut batch);
+                Poll::Ready(())
+            })
+            .await;
+            for entry in batch.drain(..) {
+                match entry {
+                    Entry::Turn(turn) => turn.turn(),
+                    Entry::Wake(waker) => waker.wake(),
+                }
+            }
+            // Connections and timers have their turn too, however busy the calls are.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Puts the thread's former shard back.
+pub(crate) struct Entered(Option<Arc<Mailbox>>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let _ = HERE.try_with(|here| *here.borrow_mut() = self.0.take());
+    }
+}
