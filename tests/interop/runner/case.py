@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,7 +19,7 @@ _CASE_KEYS = {
     *("name", "about", "matrix", "needs", "transport", "server", "servers", "steps", "skip", "seconds", "quiet"),
     *("deep", "fresh_driver", "program"),
 }
-_SERVER_KEYS = {"args", "own", "transport", "listen", "stopped"}
+_SERVER_KEYS = {"args", "own", "transport", "listen", "stopped", "language"}
 _PROGRAM_KEYS = {"role", "args", "stdin", "exit", "stdout", "stderr"}
 _EXPECTATION_KEYS = {"expect", "took", "within", "save"}
 _STEP_KEYS = {"for", "except", "background", "run", "line", *_EXPECTATION_KEYS}
@@ -76,6 +76,7 @@ class ServerSpec:
     transport: str = "tcp"
     listen: tuple[str, ...] = ()
     stopped: Any = None
+    side: str = "server"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Case:
     deep: bool = False
     fresh_driver: bool = False
     program: Optional[dict[str, Any]] = None
+    variables: dict[str, Any] = field(default_factory=dict)
+    """What the matrix says of it: its transport, its codec."""
 
 
 def load(folder: Path, patterns: Iterable[str], languages: Languages) -> list[Case]:
@@ -122,7 +125,8 @@ def _load_file(path: Path, languages: Languages) -> Iterable[Case]:
         for cell in combinations(raw.get("matrix", {})):
             variables = {**data.get("define", {}), **cell}
             try:
-                yield _case({key: value for key, value in raw.items() if key != "matrix"}, variables, languages)
+                case = _case({key: value for key, value in raw.items() if key != "matrix"}, variables, languages)
+                yield replace(case, variables=cell)
             except (BadCase, KeyError, TypeError, ValueError) as error:
                 raise BadCase(f"{where}: {error}") from error
 
@@ -170,7 +174,10 @@ def _server(raw: dict[str, Any], transport: str) -> ServerSpec:
     chosen = raw.get("transport", transport)
     if chosen not in TRANSPORTS:
         raise BadCase(f"unknown transport {chosen}")
-    return ServerSpec(tuple(raw.get("args", ())), chosen, tuple(raw.get("listen", ())), raw.get("stopped"))
+    side = raw.get("language", "server")
+    if side not in ("client", "server"):
+        raise BadCase(f"a server speaks the language of the client or of the server, not {side}")
+    return ServerSpec(tuple(raw.get("args", ())), chosen, tuple(raw.get("listen", ())), raw.get("stopped"), side)
 
 
 def _steps(raw: list[Any], variables: dict[str, Any]) -> Iterable[Step]:

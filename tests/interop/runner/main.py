@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn, Optional
 
+from .breadth import Breadth
 from .case import BadCase, load
 from .languages import Languages
 from .process import Reaper
@@ -18,6 +19,7 @@ from .scenario import Pair
 from .schedule import FAILED, Result, Schedule
 
 _HERE = Path(__file__).resolve().parent.parent
+_LANGUAGES = sorted(folder.parent.name for folder in (_HERE / "programs").glob("*/client"))
 
 
 def main(arguments: Optional[list[str]] = None) -> int:
@@ -40,7 +42,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
         text = f"no program {missing}; make build makes it" if missing else f"no case matches {' '.join(patterns)}"
         print(f"interop: {text}", file=sys.stderr)
         return 2
+    breadth = Breadth.load(_HERE / "breadth.json")
     pairs = [Pair(client, server) for client in options.clients for server in options.servers]
+    everything = [(case, pair) for case in cases for pair in pairs if options.whole or breadth.takes(case, pair)]
     signal.signal(signal.SIGTERM, _interrupt)
     reaper = Reaper()
     try:
@@ -52,7 +56,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
                 if options.verbose:
                     print(line_of(result), flush=True)
 
-            results = list(schedule.run(cases, pairs, options.jobs, done))
+            results = list(schedule.run(everything, options.jobs, done))
     except KeyboardInterrupt:
         print("interop: interrupted", file=sys.stderr)
         return 130
@@ -71,10 +75,11 @@ def _interrupt(*_: object) -> NoReturn:
 def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/interop/run", description="Every case on every pair of languages.")
     for role, verb in (("servers", "serve"), ("clients", "drive")):
-        text = f"languages that {verb} (rust,go)"
-        parser.add_argument(f"--{role}", type=_names, default=["rust", "go"], metavar="LANGUAGE,…", help=text)
+        text = f"languages that {verb} ({','.join(_LANGUAGES)})"
+        parser.add_argument(f"--{role}", type=_names, default=_LANGUAGES, metavar="LANGUAGE,…", help=text)
     parser.add_argument("--cases", action="append", default=[], metavar="GLOB,…", help="only cases with such names")
     parser.add_argument("--deep", action="store_true", help="run the long cases too")
+    parser.add_argument("--whole", action="store_true", help="every case on every pair, not what breadth.json says")
     jobs = 2 * (os.cpu_count() or 1)  # a case waits more than it works
     parser.add_argument("--jobs", type=int, default=jobs, help=f"cases at a time ({jobs}: two for each core)")
     parser.add_argument("--programs", type=Path, default=_HERE / "programs", help="where the programs are")

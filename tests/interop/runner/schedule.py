@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import queue
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
+from . import dns
 from .case import Case, ServerSpec
 from .certificates import Certificates
 from .driver import Driver
@@ -58,15 +60,14 @@ class Schedule:
         self._shared: dict[tuple[str, ServerSpec], Server] = {}
         self._retired: list[tuple[str, Server]] = []
         self._idle: dict[str, list[Driver]] = {}
+        self._dns = ""
+        self._dns_lock = threading.Lock()
         self._refused = socket.socket()
         self._refused.bind(("127.0.0.1", 0))  # bound and not listening: whoever dials it is refused
 
-    def run(
-        self, cases: Iterable[Case], pairs: list[Pair], jobs: int, done: Callable[[Result], None]
-    ) -> Iterable[Result]:
-        """Runs every case on every pair; `done` sees each result at once. Quiet cases run last and alone."""
+    def run(self, everything: list[tuple[Case, Pair]], jobs: int, done: Callable[[Result], None]) -> Iterable[Result]:
+        """Runs cases on pairs; `done` sees each result at once. Quiet cases run last and alone."""
         results: list[Result] = []
-        everything = [(case, pair) for case in cases for pair in pairs]
         for quiet, workers in ((False, jobs), (True, 1)):
             tasks: queue.SimpleQueue[tuple[Case, Pair]] = queue.SimpleQueue()
             for case, pair in everything:
@@ -119,12 +120,16 @@ class Schedule:
         try:
             for name, spec in case.servers.items():
                 spec = self._resolved(spec)
-                servers[name] = self._start(pair.server, spec) if case.own_servers else self._share(pair.server, spec)
+                language = pair.client if spec.side == "client" else pair.server
+                servers[name] = self._start(language, spec) if case.own_servers else self._share(language, spec)
                 server_logs[name] = 0 if case.own_servers else servers[name].program.stderr_size()
             driver = self._driver(pair.client, fresh=case.fresh_driver)
             client_log = driver.program.stderr_size()
             try:
-                Scenario(case, pair, servers, driver, self._variables()).run()
+                variables = self._variables()
+                if "dns" in case.needs:
+                    variables["dns"] = self._dns_server()
+                Scenario(case, pair, servers, driver, variables).run()
                 if case.fresh_driver:
                     failure = driver.finish(time.monotonic() + _FINISH_SECONDS)
             except Unsupported as error:
@@ -150,6 +155,11 @@ class Schedule:
         host, port = self._refused.getsockname()
         return {**self._certificates.variables(), "dead": f"tcp@{host}:{port}", "folder": str(self._folder)}
 
+    def _dns_server(self) -> str:
+        with self._dns_lock:
+            self._dns = self._dns or dns.start(self._folder, self._reaper)
+            return self._dns
+
     def _resolved(self, spec: ServerSpec) -> ServerSpec:
         """The server's arguments with the file names of the run."""
         variables = self._variables()
@@ -158,7 +168,7 @@ class Schedule:
             return re.sub(r"\{(\w+)\}", lambda found: variables.get(found[1], found[0]), argument)
 
         listen = tuple(text(address) for address in spec.listen)
-        return ServerSpec(tuple(text(argument) for argument in spec.args), spec.transport, listen, spec.stopped)
+        return dataclasses.replace(spec, args=tuple(text(argument) for argument in spec.args), listen=listen)
 
     def _start(self, language: str, spec: ServerSpec) -> Server:
         number = next(self._numbers)

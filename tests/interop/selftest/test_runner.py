@@ -8,10 +8,12 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+from runner.breadth import Breadth
 from runner.case import BadCase, Case, load
 from runner.contract import violation
 from runner.languages import Languages
 from runner.match import first_difference, pattern_bytes
+from runner.scenario import Pair
 from runner.template import UnknownVariable, combinations, generate, substitute
 
 _CALL = {"id": 1, "ok": True, "reply": {"C": 42}, "metadata": {}, "server": "tcp@x:1", "attempts": 1, "ms": 0.5}
@@ -146,6 +148,30 @@ class Data(unittest.TestCase):
         """The committed files are understood."""
         here = Path(__file__).resolve().parents[1]
         self.assertGreater(len(load(here / "cases", [], Languages.load(here / "languages.json"))), 200)
+
+    def test_breadth(self) -> None:
+        """Two of the whole run everything, others what the file says; each of its patterns says something."""
+        here = Path(__file__).resolve().parents[1]
+        cases = load(here / "cases", [], Languages.load(here / "languages.json"))
+        breadth = Breadth.load(here / "breadth.json")
+        self.assertEqual(breadth.idle(cases), [])
+
+        def names(client: str, server: str) -> set[str]:
+            return {case.name for case in cases if breadth.takes(case, Pair(client, server))}
+
+        self.assertEqual(len(names("rust", "go")), len(cases))
+        beside = names("java", "rust")
+        self.assertTrue({"call/json/none/tcp", "metadata/tcp", "program/client/empty-input", "no-server"} <= beside)
+        self.assertFalse({"call/json/gzip/tcp", "metadata/tls", "error/json/none/tcp"} & beside)
+        self.assertEqual(
+            names("java", "rust") - names("java", "go"), {name for name in beside if self._of_client(name)}
+        )
+        among = names("java", "node")
+        self.assertTrue(30 <= len(among) <= 70 and among <= {case.name for case in cases}, len(among))
+
+    @staticmethod
+    def _of_client(name: str) -> bool:
+        return name.startswith("program/client/") or name == "program/help/client"
 
     @staticmethod
     def _load(case: dict[str, Any]) -> list[Case]:

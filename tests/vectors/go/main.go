@@ -68,6 +68,7 @@ func main() {
 		check func(*report, []byte) error
 	}{
 		{"frames.json", frames}, {"payloads.json", payloads}, {"malformed.json", malformed}, {"hash.json", hashes},
+		{"discovery_cache.json", caches},
 	} {
 		r := &report{file: part.file}
 		data, err := os.ReadFile(filepath.Join(folder, part.file))
@@ -78,7 +79,7 @@ func main() {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", part.file, err)
 			os.Exit(2)
 		}
-		fmt.Printf("%-15s %4d passed, %d failed\n", part.file, r.passed, r.failed)
+		fmt.Printf("%-20s %4d passed, %d failed\n", part.file, r.passed, r.failed)
 		passed, failed = passed+r.passed, failed+r.failed
 	}
 	fmt.Printf("%d passed, %d failed\n", passed, failed)

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod arith;
 pub mod driver;
+pub mod governance;
 pub mod hello;
 pub mod messages;
 pub mod server;

@@ -56,7 +56,7 @@ var selectModes = map[string]client.SelectMode{
 var (
 	missingOptions = []string{
 		"stuck_timeout", "max_message_size", "max_decompressed_size", "max_metadata_size", "max_metadata_pairs",
-		"max_in_flight", "max_queued_requests", "max_queued_bytes", "idle_timeout", "target",
+		"max_in_flight", "max_queued_requests", "max_queued_bytes", "idle_timeout", "target", "trace",
 	}
 	// Go measures weighted_icmp with raw sockets and crashes where it may not.
 	missingSelectModes = []string{"least_loaded", "weighted_icmp"}

@@ -3,6 +3,7 @@
 use bench_harness::{BenchmarkMessage, Caller, Opts, caller_loop, is_ok, request, run_client};
 use rpcx::Client;
 use rpcx_interop::args::{Args, refuse};
+use rpcx_interop::governance;
 use rpcx_interop::hello::HelloClient;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
@@ -10,12 +11,14 @@ use tokio::task::JoinSet;
 
 const USAGE: &str = "\
 usage: bench-client --addr HOST:PORT --conns N --concurrency N --seconds S [--warmup S] [--server-pid PID]
-                    [--rt shards|mt] [--threads N]
+                    [--rt shards|mt] [--threads N] [--governance on|off]
 
 Runs N callers in a closed loop over N connections, checks every reply, and prints one JSON line.
 
   --rt shards    on shards (threads with a runtime each), the default; --threads N shards, one unless given
   --rt mt        on tokio's multi-thread runtime; --threads N workers, one per core unless given
+  --governance on  with circuit breakers, outlier ejection, statistics of each server and a log of slow calls beside
+                 the defaults; off unless given
 ";
 
 /// One connection's method, and the message that every caller sends.
@@ -28,7 +31,11 @@ struct Say {
 impl Say {
     /// A client has one connection to a server, so a client per connection. The first call opens it.
     async fn connect(opts: &Opts) -> Result<Say, String> {
-        let client = Client::new(&format!("tcp@{}", opts.addr)).map_err(|e| e.to_string())?;
+        let mut builder = Client::builder().discovery_url(&format!("tcp@{}", opts.addr));
+        for (name, value) in governance::options(opts.get("governance", "off"), governance::CLIENT)? {
+            builder = builder.option(name, value);
+        }
+        let client = builder.build().map_err(|e| e.to_string())?;
         let hello = HelloClient::new(&client).map_err(|e| e.to_string())?;
         let mut say = Say { hello: Arc::new(hello), message: Arc::new(request()) };
         say.call().await?;
@@ -44,7 +51,9 @@ impl Caller for Say {
 }
 
 fn main() -> ExitCode {
-    Args::parse(USAGE, &["addr", "conns", "concurrency", "seconds", "warmup", "server-pid", "rt", "threads", "peer"]);
+    let own = ["rt", "threads", "governance", "peer"];
+    let shared = ["addr", "conns", "concurrency", "seconds", "warmup", "server-pid"];
+    Args::parse(USAGE, &[&shared[..], &own].concat());
     let opts = Opts::client("rpcx");
     match opts.get("rt", "shards") {
         "shards" => on_shards(&opts),

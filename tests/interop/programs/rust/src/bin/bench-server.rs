@@ -3,23 +3,26 @@
 use bench_harness::Opts;
 use rpcx::Server;
 use rpcx_interop::args::Args;
+use rpcx_interop::governance;
 use rpcx_interop::hello::{HelloServer, Plain};
 use rpcx_interop::signal;
 use std::io;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: bench-server --addr HOST:PORT [--rt shards|mt] [--threads N]
+usage: bench-server --addr HOST:PORT [--rt shards|mt] [--threads N] [--governance on|off]
 
 Serves Hello.Say until SIGTERM.
 
   --rt shards    one shard (a thread with its own runtime) per core, the default
   --rt mt        tokio's multi-thread runtime
   --threads N    so many shards or worker threads instead of one per core
+  --governance on  with an access list, rate limits of every kind that nothing reaches, and a log of slow calls beside the
+                 defaults; off unless given
 ";
 
 fn main() -> ExitCode {
-    Args::parse(USAGE, &["addr", "rt", "threads"]);
+    Args::parse(USAGE, &["addr", "rt", "threads", "governance"]);
     match serve(&Opts::server("rpcx")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -30,7 +33,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(opts: &Opts) -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().service(HelloServer(Plain)).bind(format!("tcp@{}", opts.addr));
+    let mut server = Server::builder().service(HelloServer(Plain)).bind(format!("tcp@{}", opts.addr));
+    for (name, value) in governance::options(opts.get("governance", "off"), governance::SERVER)? {
+        server = server.option(name, value);
+    }
     match opts.get("rt", "shards") {
         "shards" => {
             let running = server.serve_per_core(opts.num("threads", 0))?;

@@ -2,17 +2,13 @@
 
 use super::fields::Fields;
 use super::{misuse, options};
+use rpcx::Result;
 use rpcx::client::Client;
 use rpcx::discovery::{Discovery, Multiple, Node, Schemes};
 use rpcx::protocol::SerializeType;
-use rpcx::transport::Address;
-use rpcx::{Error, Reason, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The schemes that this build dials.
-const DIALLED: [&str; 5] = ["tcp", "tcp4", "tcp6", "unix", "memu"];
 
 /// A client with what its commands need besides.
 #[derive(Clone)]
@@ -20,7 +16,6 @@ pub(super) struct Named {
     pub(super) client: Client,
     /// How arguments are encoded unless a call says otherwise.
     pub(super) serialize_type: SerializeType,
-    discovery: Arc<dyn Discovery>,
 }
 
 #[derive(Default)]
@@ -46,8 +41,8 @@ impl Clients {
         fields.done()?;
         let options = options::client(&given, tls.as_ref())?;
         let serialize_type = options.serialize_type;
-        let client = Client::builder().options(options).discovery(discovery.clone()).build()?;
-        if let Some(old) = self.0.insert(name, Named { client, serialize_type, discovery }) {
+        let client = Client::builder().options(options).discovery(discovery).build()?;
+        if let Some(old) = self.0.insert(name, Named { client, serialize_type }) {
             old.client.close();
         }
         Ok(())
@@ -58,7 +53,7 @@ impl Clients {
         let client = self.of(&mut fields)?;
         let nodes = open(fields.take("discovery"))?.watch("").latest().nodes().to_vec();
         fields.done()?;
-        client.discovery.set_nodes(nodes)
+        client.client.set_nodes(nodes)
     }
 
     pub(super) fn close_all(&self) {
@@ -66,22 +61,16 @@ impl Clients {
     }
 }
 
-/// A URL, an address, or a list of addresses, each of which this build can dial.
+/// A URL, an address, or a list of addresses.
 fn open(discovery: Option<Value>) -> Result<Arc<dyn Discovery>> {
     let discovery: Arc<dyn Discovery> = match discovery {
-        Some(Value::String(url)) => Schemes::default().open(&url)?,
+        Some(Value::String(url)) => Schemes::default().with(librpcx_dns::scheme()).open(&url)?,
         Some(Value::Array(list)) => Arc::new(Multiple::new(list.iter().map(node).collect::<Result<_>>()?)),
         other => {
             let shown = other.unwrap_or_default();
             return Err(misuse(format!("discovery: {shown} is neither an address or URL nor a list of addresses")));
         }
     };
-    for node in discovery.watch("").latest().nodes() {
-        let address: Address = node.address().parse()?;
-        if !DIALLED.contains(&address.scheme()) {
-            return Err(Error::new(Reason::ConfigBadAddress, format!("{address}: no transport dials it")));
-        }
-    }
     Ok(discovery)
 }
 
