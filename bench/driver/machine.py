@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import subprocess
 import time
@@ -62,7 +63,7 @@ def wait_port(port: int, server: subprocess.Popen[bytes], longest: float = 20) -
             s.settimeout(0.5)
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 return True
-        time.sleep(0.02)
+        time.sleep(0.005)
     return False
 
 
@@ -77,8 +78,18 @@ def stop(server: subprocess.Popen[bytes]) -> None:
             server.wait()
 
 
-def describe() -> str:
-    """One line about the machine and the toolchains."""
+VERSIONS = {
+    "rustc": ("rustc", "--version"),
+    "go": ("go", "version"),
+    "python": ("python3", "--version"),
+    "node": ("node", "--version"),
+    "java": ("java", "--version"),
+    "g++": ("g++", "-dumpfullversion"),
+}
+
+
+def describe(tools: list[str]) -> str:
+    """One line about the machine and these tools."""
     model = next(
         (
             x.split(":", 1)[1].strip()
@@ -88,13 +99,13 @@ def describe() -> str:
         platform.machine(),
     )
 
-    def version(*command: str) -> str:
+    def version(tool: str) -> str:
         try:
-            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+            said = subprocess.run(VERSIONS[tool], capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError):
-            return f"no {command[0]}"
+            return f"no {tool}"
+        found = re.search(r"\d+\.\d+[\w.]*", said)
+        return f"{tool} {found[0] if found else 'unknown'}"
 
     kernel = ".".join(platform.release().split(".")[:2])
-    rustc = " ".join(version("rustc", "--version").split()[:2])
-    go = " ".join(version("go", "version").split()[2:3])
-    return f"{os.cpu_count()} cores ({model}), Linux {kernel}, {rustc}, {go}"
+    return ", ".join([f"{os.cpu_count()} cores ({model}), Linux {kernel}", *map(version, tools)])

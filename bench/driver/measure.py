@@ -70,31 +70,35 @@ def run_once(entry: Entry, cell: Cell, plan: Plan) -> Row:
         port = machine.free_port()
         address = f"127.0.0.1:{port}"
         server_at, client_at = PLACEMENTS[cell.placement]
+        began = time.monotonic()
         server = subprocess.Popen([*server_at, *entry.server, "--addr", address], stdout=log, stderr=log)
         try:
             if not machine.wait_port(port, server):
                 return {"failed": f"the server did not open its port, see {log.name}"}
+            ready = time.monotonic() - began
+            warmup = max(plan.warmup, entry.warmup)
             options = {
                 "--addr": address,
                 "--conns": cell.connections,
                 "--concurrency": cell.callers,
                 "--seconds": plan.seconds,
-                "--warmup": plan.warmup,
+                "--warmup": warmup,
                 "--server-pid": server.pid,
             }
             flags = [str(part) for option in options.items() for part in option]
-            return call(server, [*client_at, *entry.client, *flags], plan, log)
+            row = call(server, [*client_at, *entry.client, *flags], plan.seconds + warmup, log)
+            return row if "failed" in row else {**row, "ready_ms": ready * 1e3}
         finally:
             machine.stop(server)
 
 
-def call(server: subprocess.Popen[bytes], command: list[str], plan: Plan, log: IO[bytes]) -> Row:
-    """Runs the client beside its server."""
+def call(server: subprocess.Popen[bytes], command: list[str], seconds: float, log: IO[bytes]) -> Row:
+    """Runs the client, which takes so many seconds, beside its server."""
     busy, server_cpu, began = machine.busy(), machine.cpu(server.pid), time.monotonic()
     before = os.times()
     client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
     try:
-        out, _ = client.communicate(timeout=plan.seconds + plan.warmup + 30)
+        out, _ = client.communicate(timeout=seconds + 30)
     except subprocess.TimeoutExpired:
         client.kill()
         client.communicate()

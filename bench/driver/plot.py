@@ -1,11 +1,11 @@
-"""Bar charts of the results as SVG: one panel per cell, one bar per entry, readable on light and dark pages."""
+"""Bar charts of the results as SVG: a panel per cell, a bar per entry, readable on light and dark pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
-from .entries import REFERENCE, Entry
+from .entries import Entry, Plot, Suite
 from .measure import Cell
 from .results import Results
 
@@ -22,71 +22,94 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-s
 
 COLUMNS = 2
 PANEL_WIDTH, LABEL_WIDTH, VALUE_WIDTH = 440, 128, 64
+CHARACTER = 6.8  # width of a label's character, about
 BAR, GAP, HEAD, MARGIN = 16, 6, 34, 20
 
-Figure = Callable[[str, str], "float | None"]
+
+@dataclass(frozen=True)
+class Panel:
+    """A title, and a bar for each entry."""
+
+    title: str
+    values: dict[str, float | None]
+
+    def height(self) -> int:
+        """Of the whole panel."""
+        return HEAD + len(self.values) * (BAR + GAP) + MARGIN
 
 
-def throughput(results: Results, entries: list[Entry]) -> str:
-    """Calls per second as ratios to the floor."""
-    return chart(
-        "Throughput relative to the floor (hand-written epoll, no RPC library); longer is better",
-        results,
-        entries,
-        lambda cell, peer: results.ratio(cell, peer, REFERENCE, "throughput"),
-        lambda value: f"{value:.2f}" if value >= 0.1 else f"{value:.3f}",
-    )
+def chart(plot: Plot, suite: Suite, results: Results) -> str:
+    """Panels in two columns, one for each cell of each group, each on its own scale from zero."""
+    measured = [e for e in suite.entries if e.name in results.peers]
+    groups = list(dict.fromkeys(e.group for e in measured))
+    panels = [
+        Panel(
+            ": ".join(filter(None, [group, Cell.parse(cell).title()])),
+            {e.name: value(plot, results, cell, e) for e in measured if e.group == group},
+        )
+        for group in groups
+        for cell in results.cells
+    ]
+    return draw(plot.title, panels, {e.name: kind(e) for e in measured})
 
 
-def cpu(results: Results, entries: list[Entry]) -> str:
-    """CPU time per call, client and server together."""
-    return chart(
-        "CPU time per call, client + server, in µs; shorter is better",
-        results,
-        entries,
-        lambda cell, peer: results.median(cell, peer, "cpu"),
-        lambda value: f"{value:.3g}",
-    )
+def kind(entry: Entry) -> str:
+    """The class of its bars."""
+    return "ours" if entry.ours else "floor" if entry.against == entry.name else "other"
 
 
-def chart(title: str, results: Results, entries: list[Entry], figure: Figure, label: Callable[[float], str]) -> str:
-    """Panels in two columns, each on its own scale from zero."""
-    ours = {e.name for e in entries if e.ours}
-    height = HEAD + len(results.peers) * (BAR + GAP) + MARGIN
-    rows = -(-len(results.cells) // COLUMNS)
-    size = (COLUMNS * PANEL_WIDTH + 2 * MARGIN, MARGIN + HEAD + rows * height)
+def value(plot: Plot, results: Results, cell: str, entry: Entry) -> float | None:
+    """The length of a bar."""
+    if plot.relative:
+        return results.ratio(cell, entry.name, entry.against or entry.name, plot.metric)
+    found = results.median(cell, entry.name, plot.metric)
+    return None if found is None else found / plot.unit
+
+
+def label(x: float) -> str:
+    """The figure at the end of a bar."""
+    return f"{x:.0f}" if x >= 1000 else f"{x:.3g}"
+
+
+def draw(title: str, panels: list[Panel], kinds: dict[str, str]) -> str:
+    """The chart as SVG."""
+    labels = max([LABEL_WIDTH, *(round(CHARACTER * len(name)) + 8 for name in kinds)])
+    width = PANEL_WIDTH + labels - LABEL_WIDTH
+    rows = [panels[i : i + COLUMNS] for i in range(0, len(panels), COLUMNS)]
+    heights = [max(p.height() for p in row) for row in rows]
+    size = (COLUMNS * width + 2 * MARGIN, MARGIN + HEAD + sum(heights))
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" role="img">',
         f"<title>{escape(title)}</title>",
         f"<style>{STYLE}\n</style>",
         f'<text class="title" x="{MARGIN}" y="{MARGIN + 6}">{escape(title)}</text>',
     ]
-    for i, cell in enumerate(results.cells):
-        x, y = MARGIN + i % COLUMNS * PANEL_WIDTH, MARGIN + HEAD + i // COLUMNS * height
-        values = {p: figure(cell, p) for p in results.peers}
-        out.append(f'<g transform="translate({x} {y})">')
-        out.append(f'<text class="panel" x="0" y="0">{escape(Cell.parse(cell).title())}</text>')
-        out += panel(values, ours, label)
-        out.append("</g>")
+    y = MARGIN + HEAD
+    for row, height in zip(rows, heights):
+        for i, panel in enumerate(row):
+            out.append(f'<g transform="translate({MARGIN + i * width} {y})">')
+            out.append(f'<text class="panel" x="0" y="0">{escape(panel.title)}</text>')
+            out += bars(panel, kinds, labels, width)
+            out.append("</g>")
+        y += height
     return "\n".join([*out, "</svg>", ""])
 
 
-def panel(values: dict[str, float | None], ours: set[str], label: Callable[[float], str]) -> list[str]:
-    """The bars of one cell."""
-    longest = max((v for v in values.values() if v is not None), default=1)
-    room = PANEL_WIDTH - LABEL_WIDTH - VALUE_WIDTH
-    bottom = 12 + len(values) * (BAR + GAP)
-    out = [f'<line class="axis" x1="{LABEL_WIDTH}" y1="10" x2="{LABEL_WIDTH}" y2="{bottom}"/>']
-    for i, (peer, value) in enumerate(values.items()):
+def bars(panel: Panel, kinds: dict[str, str], labels: int, width: int) -> list[str]:
+    """The bars of a panel, right of so much room for their labels."""
+    longest = max((v for v in panel.values.values() if v is not None), default=1)
+    room = width - labels - VALUE_WIDTH
+    bottom = 12 + len(panel.values) * (BAR + GAP)
+    out = [f'<line class="axis" x1="{labels}" y1="10" x2="{labels}" y2="{bottom}"/>']
+    for i, (peer, found) in enumerate(panel.values.items()):
         top = 14 + i * (BAR + GAP)
-        kind = "ours" if peer in ours else "floor" if peer == REFERENCE else "other"
-        weight = ' class="strong"' if kind == "ours" else ""
+        weight = ' class="strong"' if kinds[peer] == "ours" else ""
         base = top + BAR - 4
-        out.append(f'<text{weight} x="{LABEL_WIDTH - 8}" y="{base}" text-anchor="end">{escape(peer)}</text>')
-        if value is None:
-            out.append(f'<text class="note" x="{LABEL_WIDTH + 6}" y="{base}">not measured</text>')
+        out.append(f'<text{weight} x="{labels - 8}" y="{base}" text-anchor="end">{escape(peer)}</text>')
+        if found is None:
+            out.append(f'<text class="note" x="{labels + 6}" y="{base}">not measured</text>')
             continue
-        width = max(1.0, value / longest * room)
-        out.append(f'<rect class="{kind}" x="{LABEL_WIDTH}" y="{top}" width="{width:.1f}" height="{BAR}" rx="2"/>')
-        out.append(f'<text class="value" x="{LABEL_WIDTH + width + 6:.1f}" y="{base}">{label(value)}</text>')
+        length = max(1.0, found / longest * room)
+        out.append(f'<rect class="{kinds[peer]}" x="{labels}" y="{top}" width="{length:.1f}" height="{BAR}" rx="2"/>')
+        out.append(f'<text class="value" x="{labels + length + 6:.1f}" y="{base}">{label(found)}</text>')
     return out

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Callable, Optional
 
+from .entries import Entry
 from .measure import Row
 
 Value = Callable[[Row], Optional[float]]
@@ -18,11 +19,6 @@ def cpu(row: Row) -> float:
     return client + server
 
 
-def metric(name: str) -> Value:
-    """A figure of a row by name; `cpu` is client plus server."""
-    return cpu if name == "cpu" else lambda row: row.get(name)
-
-
 def median(values: Iterable[float | None]) -> float | None:
     """The median of what is there."""
     there = [v for v in values if v is not None]
@@ -32,11 +28,18 @@ def median(values: Iterable[float | None]) -> float | None:
 class Results:
     """The runs of one or several stored files."""
 
-    def __init__(self, rows: list[Row], quiet: float) -> None:
+    def __init__(self, rows: list[Row], entries: list[Entry], quiet: float) -> None:
         self.rows = rows
         self.quiet = quiet
+        self._own_cpu = {e.name: e.own_cpu for e in entries}
         self.cells = list(dict.fromkeys(r["cell"] for r in rows if "cell" in r))
         self.peers = list(dict.fromkeys(r["peer"] for r in rows))
+
+    def metric(self, peer: str, name: str) -> Value:
+        """A figure of a peer's rows by name: `cpu` is client plus server, `own_cpu` that of the side it measures."""
+        if name == "own_cpu":
+            name = self._own_cpu.get(peer, "cpu")
+        return cpu if name == "cpu" else lambda row: row.get(name)
 
     def runs(self, cell: str, peer: str) -> list[Row]:
         """All runs of a peer in a cell, failed ones too."""
@@ -53,18 +56,18 @@ class Results:
 
     def median(self, cell: str, peer: str, name: str) -> float | None:
         """Median of a figure."""
-        return median(map(metric(name), self.good(cell, peer)))
+        return median(map(self.metric(peer, name), self.good(cell, peer)))
 
     def ratio(self, cell: str, peer: str, other: str, name: str) -> float | None:
         """Median over rounds of the ratio of a figure to another peer's in the same round and cell."""
-        value = metric(name)
+        mine_of, other_of = self.metric(peer, name), self.metric(other, name)
         others = {r["round"]: r for r in self.runs(cell, other) if "failed" not in r}
         mine = [r for r in self.runs(cell, peer) if "failed" not in r and r["round"] in others]
         pairs = [(r, others[r["round"]]) for r in mine]
         calm = [p for p in pairs if max(p[0]["others_cores"], p[1]["others_cores"]) <= self.quiet]
 
         def over(pair: tuple[Row, Row]) -> float | None:
-            a, b = value(pair[0]), value(pair[1])
+            a, b = mine_of(pair[0]), other_of(pair[1])
             return a / b if a is not None and b else None
 
         return median(map(over, calm or pairs))

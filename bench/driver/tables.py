@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from . import goals
-from .entries import REFERENCE, Entry
-from .measure import Cell
+from . import goals, startup
+from .entries import Entry, Suite
+from .measure import Cell, Row
 from .results import Results
-
-HEADS = [
-    "entry",
-    "calls/s",
-    "÷ floor",
-    "p50",
-    "p99",
-    "p99.9",
-    "p99 ÷ floor",
-    "CPU per call, client + server",
-    "÷ floor",
-]
-HEADS += ["peak MiB, client / server", "errors"]
 
 
 def number(x: float | None, digits: int = 3) -> str:
@@ -37,19 +24,34 @@ def time(us: float | None) -> str:
     return f"{us / 1e3:.3g} ms" if us < 999.5e3 else f"{us / 1e6:.3g} s"
 
 
-def row(results: Results, cell: str, peer: str) -> list[str]:
-    """The cells of a table row for a peer."""
+def heads(suite: Suite) -> list[str]:
+    """The heads of a table of a cell."""
+    ratio = f"÷ {suite.reference_title}"
+    out = ["entry", "calls/s", ratio, "p50", "p99", "p99.9", f"p99 {ratio}", "CPU per call, client + server", ratio]
+    return [*out, "peak MiB, client / server", "errors"]
+
+
+def row(results: Results, cell: str, entry: Entry, width: int) -> list[str]:
+    """The cells of a table row for an entry."""
+    peer = entry.name
     failed = [r for r in results.runs(cell, peer) if "failed" in r]
     if not results.good(cell, peer):
-        return [peer, f"failed: {failed[0]['failed']}" if failed else "–", *[""] * (len(HEADS) - 2)]
+        return [peer, f"failed: {failed[0]['failed']}" if failed else "–", *[""] * (width - 2)]
 
     def med(name: str) -> float | None:
         return results.median(cell, peer, name)
 
     def ratio(name: str) -> str:
-        return number(results.ratio(cell, peer, REFERENCE, name))
+        return number(results.ratio(cell, peer, entry.against or peer, name))
 
-    client, server = med("client_cpu_us_per_call"), med("server_cpu_us_per_call")
+    def halves(name: str, between: str) -> str:
+        client, server = number(med(f"client_{name}")), number(med(f"server_{name}"))
+        return between.join([own(client, "client"), own(server, "server")])
+
+    def own(figure: str, side: str) -> str:
+        return f"**{figure}**" if entry.side == side else figure
+
+    total = f" = {number(med('cpu'))}" if entry.side == "both" else ""
     errors = sum(r.get("errors", 0) for r in results.runs(cell, peer))
     return [
         peer,
@@ -59,9 +61,9 @@ def row(results: Results, cell: str, peer: str) -> list[str]:
         time(med("p99_us")),
         time(med("p999_us")),
         ratio("p99_us"),
-        f"{number(client)} + {number(server)} = {number(med('cpu'))} µs",
-        ratio("cpu"),
-        f"{number(med('client_rss_mib'))} / {number(med('server_rss_mib'))}",
+        f"{halves('cpu_us_per_call', ' + ')}{total} µs",
+        ratio("own_cpu"),
+        halves("rss_mib", " / "),
         str(errors) + (f" ({len(failed)} runs failed)" if failed else ""),
     ]
 
@@ -71,13 +73,19 @@ def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def per_cell(results: Results) -> list[str]:
-    """A table per cell."""
+def per_cell(suite: Suite, results: Results) -> list[str]:
+    """A table per cell of each group."""
     out: list[str] = []
-    for cell in results.cells:
-        out += [f"### {Cell.parse(cell).title()}", "", line(HEADS), "|---|" + "--:|" * (len(HEADS) - 1)]
-        out += [line(row(results, cell, p)) for p in results.peers if results.runs(cell, p)]
-        out.append("")
+    top = heads(suite)
+    for group in dict.fromkeys(e.group for e in suite.entries):
+        entries = [e for e in suite.entries if e.group == group and e.name in results.peers]
+        if group and entries:
+            out += [f"### {group}", ""]
+        for cell in results.cells if entries else []:
+            out += [f"{'####' if group else '###'} {Cell.parse(cell).title()}", ""]
+            out += [line(top), "|---|" + "--:|" * (len(top) - 1)]
+            out += [line(row(results, cell, e, len(top))) for e in entries if results.runs(cell, e.name)]
+            out.append("")
     return out
 
 
@@ -110,25 +118,25 @@ def load(results: Results) -> str:
     )
 
 
-def page(results: Results, entries: list[Entry], about: str, check: bool) -> str:
-    """The whole results page."""
-    notes = {e.name: e.note for e in entries}
-    out = ["# Benchmark results", "", f"Written by `make bench`. {about}.", ""]
+def page(suite: Suite, results: Results, loads: list[Row], about: str, check: bool) -> str:
+    """The whole results page; `loads` are the rows of start-up and sizes."""
+    notes = {e.name: e.note for e in suite.entries}
+    out = [f"# {suite.title}", "", f"Written by `{suite.command}`. {about}.", ""]
     out += [
         "The 581-byte protobuf message of the rpcx benchmark; the server decodes it, sets two fields and encodes it,",
         "the client decodes and checks every reply. Closed loop: each caller makes one call after the other. Client",
         "and server are two processes on loopback. Medians over interleaved rounds; a ratio is the median of the",
-        "ratios within a round. CPU is user + system of both processes. `*`: no run without other load on the machine.",
+        "ratios within a round. `*`: no run without other load on the machine.",
+        "",
+        *suite.about,
         "",
         load(results),
         "",
-        "![Throughput](throughput.svg)",
-        "",
-        "![CPU per call](cpu.svg)",
-        "",
     ]
+    for plot in suite.plots:
+        out += [f"![{plot.alt}]({plot.file})", ""]
     out += ["| entry | what it is |", "|---|---|", *(line([p, notes.get(p, "")]) for p in results.peers), ""]
     if check:
-        out += ["## Goals", "", *goals.table(results), ""]
-    out += ["## Measured", "", *per_cell(results), *idle(results)]
+        out += ["## Goals", "", *goals.table(suite, results), ""]
+    out += ["## Measured", "", *per_cell(suite, results), *idle(results), *startup.tables(suite, results, loads)]
     return "\n".join(out).rstrip() + "\n"
