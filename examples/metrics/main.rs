@@ -17,7 +17,8 @@ async fn main() -> Result<()> {
     let client = Client::new(&server.addresses()[0].to_string())?;
     let server = Arc::new(server);
 
-    // A bare port is on loopback; a real program names one, such as "9464". It serves until it is dropped.
+    // A bare port is on loopback; a real program names one, such as "9464". It serves until it is dropped. For one client or
+    // server alone `.option("metrics_address", "9464")` is enough.
     let (of_server, of_client) = (server.clone(), client.clone());
     let listener = MetricsListener::bind("0", move || {
         Exposition::new().server("", &of_server.stats()).client("orders", &of_client.stats()).render()

@@ -1,4 +1,4 @@
-//! The README's quickstart is the text of two programs that run, and works in an empty crate; its links lead somewhere, one
+//! The README's quickstarts are the text of programs that run, Rust's works in an empty crate; its links lead somewhere, one
 //! of them to each example.
 
 use std::fs::File;
@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The line of a quickstart program behind which the README's text begins.
-const MARKER: &str = "// README: the text from here on.\n\n";
+/// In the line of a program behind which the README's text begins, after an empty line.
+const MARKER: &str = "README: the text from here on.";
+
+/// In the line of a program before which it ends; without one, the file's end is its own.
+const END: &str = "README: the text up to here.";
 
 /// What both programs have in their text.
 const PORT: u16 = 8972;
@@ -23,6 +26,17 @@ fn blocks(language: &str) -> Vec<String> {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let begin = format!("```{language}\n");
     readme.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The part of a program that the README shows, moved to the left: what lies between the markers, all of it without one.
+fn shown(path: &str) -> String {
+    let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let Some((_, rest)) = text.split_once(MARKER) else { return text };
+    let (_, rest) = rest.split_once("\n\n").expect("the marker is followed by an empty line");
+    let lines: Vec<&str> = rest.lines().take_while(|line| !line.contains(END)).collect();
+    let indented = |line: &&str| line.len() - line.trim_start().len();
+    let margin = lines.iter().filter(|line| !line.is_empty()).map(indented).min().unwrap_or_default();
+    lines.iter().map(|line| format!("{}\n", line.get(margin..).unwrap_or_default())).collect()
 }
 
 /// Ends a server with its test.
@@ -81,22 +95,53 @@ fn check(server: &Path, client: &Path) {
     drop(server);
 }
 
+/// The line before a block names its file: `<!-- examples/arith/client.py -->`. With `RPCX_BLESS` the blocks are written anew.
 #[test]
-fn the_quickstart_is_that_of_the_readme() {
-    let shown = blocks("rust");
-    let programs = ["server", "client"].map(|name| {
-        let path = root().join(format!("examples/quickstart/{name}.rs"));
-        let text = std::fs::read_to_string(path).unwrap();
-        text.split_once(MARKER).expect("the marker is there").1.to_owned()
-    });
-    assert_eq!(shown, programs);
+fn every_program_in_the_readme_is_the_text_of_its_file() {
+    let mut readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut languages = Vec::new();
+    if std::env::var_os("RPCX_BLESS").is_some() {
+        for (before, language, block) in programs(&readme.clone()) {
+            let head = format!("{before}\n```{language}\n");
+            let path = before.trim_start_matches("<!-- ").trim_end_matches(" -->");
+            readme = readme.replace(&format!("{head}{block}```"), &format!("{head}{}```", shown(path)));
+        }
+        std::fs::write(root().join("README.md"), &readme).unwrap();
+    }
+    for (before, language, block) in programs(&readme) {
+        let path = before.trim_start_matches("<!-- ").trim_end_matches(" -->");
+        assert_ne!(path, before, "a block in {language} does not say of which file it is:\n{block}");
+        assert_eq!(block, shown(path), "the README does not show {path} as it is");
+        languages.push(language);
+    }
+    languages.dedup();
+    assert_eq!(languages, ["rust", "python", "java", "ts", "cpp", "c"]);
+}
+
+/// The blocks of a page that are programs: the line before each, its language and its text.
+fn programs(page: &str) -> Vec<(&str, &str, &str)> {
+    let mut found = Vec::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once("\n```") {
+        let (language, after) = after.split_once('\n').expect("a block has a line after its language");
+        // An empty block would end where it begins.
+        let end = if after.starts_with("```") { 0 } else { after.find("\n```").expect("a block ends") + 1 };
+        if !["sh", "toml"].contains(&language) {
+            found.push((before.lines().next_back().unwrap_or_default(), language, &after[..end]));
+        }
+        rest = &after[end + 3..];
+    }
+    found
 }
 
 #[test]
 fn every_link_leads_somewhere_and_every_example_is_linked() {
-    for page in ["README.md", "CONTRIBUTING.md", "docs/guide/failures.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "docs/guide/failures.md", "docs/guide/install.md"] {
         let path = root().join(page);
         let text = std::fs::read_to_string(&path).unwrap();
+        // What is between the fences of blocks is no Markdown: C++ has `](` too.
+        let text: Vec<&str> = text.split("```").step_by(2).collect();
+        let text = text.concat();
         let folder = path.parent().expect("a page is in a folder");
         let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap_or_default());
         for target in targets.filter(|target| !target.contains("://")) {

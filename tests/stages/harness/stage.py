@@ -26,6 +26,8 @@ _COUNTS = (
 )
 _FIGURE = re.compile(rf"(?:^|\.\.\. ){MEASURED}(.+?)\s*$", re.MULTILINE)
 _UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+# Maven Surefire's sum; the lines of single classes end otherwise.
+_SUREFIRE = re.compile(r"^\S* ?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,9 @@ def _count(outcome: Outcome) -> None:
     for ran, details in _UNITTEST.findall(text):
         bad = sum(int(number) for number in re.findall(r"(?:failures|errors)=(\d+)", details))
         counts.append((str(int(ran) - bad), str(bad), ""))
+    for ran, failures, errors, skipped in _SUREFIRE.findall(text):
+        bad = int(failures) + int(errors)
+        counts.append((str(int(ran) - bad - int(skipped)), str(bad), skipped))
     outcome.figures = _FIGURE.findall(text)
     outcome.passed = sum(int(passed) for passed, _, _ in counts)
     outcome.failed = sum(int(failed) for _, failed, _ in counts)

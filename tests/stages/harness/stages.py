@@ -6,15 +6,20 @@ from .stage import ROOT, Stage
 
 _RUN = "tests/stages/run"
 _PYTHON = (
-    *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run"),
-    *("bench/driver", "bench/run", "bench/idle"),
+    "examples/demo/languages",
+    *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run", "tests/parity", "tests/parity/run"),
+    *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
+    *("ffi/tests/run", "ffi/tests/cpp/run"),
 )
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
-_SANITIZED = ("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples")
+_SANITIZED = (
+    *("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples"),
+    *("-p", "librpcx-embed", "-p", "librpcx-ffi"),
+)
 # Optimized as released, but for what makes linking each test program slow.
 _OPTIMIZED = {
     "CARGO_PROFILE_RELEASE_LTO": "off",
@@ -35,8 +40,15 @@ LINT = (
             ("ruff", "check", *_PYTHON),
             ("sh", "-c", "cd tests/interop && mypy --strict --no-error-summary runner selftest run"),
             ("sh", "-c", "cd tests/stages && mypy --strict --no-error-summary harness run"),
-            ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver run"),
+            ("sh", "-c", "cd tests/parity && MYPYPATH=../interop mypy --strict --no-error-summary table selftest run"),
+            ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver selftest run"),
             ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver idle"),
+            ("sh", "-c", "cd python && mypy --no-error-summary src/rpcx tests"),
+            ("mypy", "--no-error-summary", "--config-file", "tests/interop/programs/python/mypy.ini"),
+            ("mypy", "--strict", "--no-error-summary", "ffi/tests/run"),
+            ("mypy", "--strict", "--no-error-summary", "ffi/tests/cpp/run"),
+            # without gRPC, which only the benchmark installs
+            ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
     ),
     Stage(
@@ -46,6 +58,8 @@ LINT = (
     ),
 )
 
+_NPM_CI = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix")
+
 PROGRAMS = Stage(
     "programs",
     (("sh", "-c", 'for build in tests/interop/programs/*/build*; do [ ! -x "$build" ] || "$build" || exit; done'),),
@@ -54,18 +68,70 @@ PROGRAMS = Stage(
 
 TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
+    Stage(
+        "c",
+        (("cargo", "build", "--locked", "-p", "librpcx-ffi"), ("ffi/tests/run",)),
+        about="the C library: header, layout, symbols, ABI, programs under the address sanitizer, what is installed",
+    ),
+    Stage(
+        "c++",
+        (("cargo", "build", "--locked", "-p", "librpcx-ffi"), ("ffi/tests/cpp/run",)),
+        about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer, the example as installed",
+    ),
+    Stage(
+        "java",
+        (
+            ("cargo", "build", "--release", "--locked", "-p", "librpcx-java"),
+            ("mvn", "-B", "-f", "java/pom.xml", "verify"),
+            ("tests/packaging/java/check",),
+        ),
+        environment={"MAVEN_OPTS": "-Xmx512m"},
+        about="the Java package: lints, tests with -Xcheck:jni, documentation, a project that uses it",
+    ),
     Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
     Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
+    Stage(
+        "parity",
+        (
+            ("sh", "-c", "cd tests/parity && python3 -m unittest discover -s selftest -t ."),
+            ("tests/parity/run", "--check"),
+        ),
+        about="docs/PARITY.md is current, and every test that it names is there",
+    ),
     PROGRAMS,
+    Stage(
+        "python package",
+        (
+            ("pytest", "-q", "-p", "no:cacheprovider"),
+            ("sh", "-c", "PYTHONPATH=src stubtest --mypy-config-file pyproject.toml rpcx._rpcx"),
+        ),
+        folder="python",
+        about="unit tests, lifetimes, examples; the stubs against the module",
+    ),
+    Stage("python install", (("tests/packaging/python",),), minutes=20, about="the wheel in a new environment"),
+    Stage(
+        "node",
+        (
+            # The programs' build has compiled the package; its declarations are compared with what the addon has.
+            ("node", "node/scripts/native.mjs", "--check"),
+            (*_NPM_CI, "node/lint"),
+            ("npm", "run", "--silent", "--prefix", "node/lint", "lint"),
+            ("npm", "run", "--silent", "--prefix", "node", "test"),
+        ),
+        about="the npm package: types, lints, units, lifetimes, installed from its tarballs",
+    ),
+    Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
-    Stage("interop", (("tests/interop/run",),), about="{rust, go} drivers on {rust, go} servers"),
+    Stage(
+        "interop", (("tests/interop/run",),), minutes=20, about="drivers of all languages on servers of all languages"
+    ),
 )
 
 TEST = (SETUP, *LINT, *TESTS)
 
 
 def deep(lengths: float) -> tuple[Stage, ...]:
-    """What test-deep runs: 25 minutes on two idle cores, and `lengths` times as long where more time finds more."""
+    """What test-deep runs: two hours on two idle cores, and `lengths` times as long where more time finds more."""
 
     def seconds(usual: int) -> str:
         return str(max(1, round(usual * lengths)))
@@ -115,9 +181,10 @@ def deep(lengths: float) -> tuple[Stage, ...]:
         PROGRAMS,
         Stage(
             "interop",
-            (("tests/interop/run", "--deep"),) * max(1, round(5 * lengths)),
-            minutes=10 + 15 * lengths,
-            about="the whole grid again and again: what passes must always pass",
+            (("tests/interop/run", "--deep"),) * max(1, round(2 * lengths))
+            + (("tests/interop/run", "--deep", "--whole"),) * round(lengths),
+            minutes=20 + 90 * lengths,
+            about="the grid again and again, then every case on every pair: what passes must always pass",
         ),
     )
 
