@@ -7,7 +7,12 @@ use etcd_client::{Client, EventType, GetOptions, KeyValue, WatchOptions, WatchRe
 use rpcx::discovery::{BoxFuture, Feed, Node, NodeChange, NodeMetadata, Source};
 use rpcx::{Error, Reason, Result};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// How often a watch is asked whether it is alive; it counts as lost when it has not answered before the next time. An etcd
+/// that stood still ends the leases that could not be renewed meanwhile, and must not empty the list of those who follow.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// The services below a base path; made by [`discovery`](crate::discovery). All that are followed share one connection.
 #[derive(Debug)]
@@ -79,10 +84,27 @@ impl Etcd {
         let mut requests = watches(client);
         let watch = requests.watch(prefix, Some(from));
         let mut changes = tokio::time::timeout(limit, watch).await.map_err(late)?.map_err(failed)?;
+        let mut probe = tokio::time::interval(PROBE);
+        // An etcd before 3.4 answers none.
+        let (mut asked, mut answers) = (false, false);
         loop {
-            let Some(response) = changes.message().await.map_err(failed)? else {
+            let response = tokio::select! {
+                response = changes.message() => response.map_err(failed)?,
+                _ = probe.tick() => {
+                    if asked && answers {
+                        return Err(Error::new(Reason::ConnectTimeout, "etcd: it stands still"));
+                    }
+                    asked = true;
+                    changes.request_progress().await.map_err(failed)?;
+                    continue;
+                }
+            };
+            let Some(response) = response else {
                 return Err(Error::new(Reason::ClosedRemote, "etcd: the watch was ended"));
             };
+            if response.events().is_empty() && !response.created() && asked {
+                (asked, answers) = (false, true);
+            }
             if response.compact_revision() > 0 {
                 return Ok(());
             }
