@@ -193,8 +193,9 @@ impl Feed {
         state.answered = false;
         // What nobody can confirm does not come true by waiting.
         state.held = None;
-        self.publisher.mark_stale(now);
+        // First, so that whoever wakes of the other finds the reason.
         self.publisher.report(Some(why.message()));
+        self.publisher.mark_stale(now);
     }
 
     fn end_hold(&self, now: Instant) {

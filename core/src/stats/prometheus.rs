@@ -46,7 +46,7 @@ metrics! {
     "rpcx_client_call_duration_seconds" histogram ["service", "method"] "Time from a call to its answer, of calls that the service answered.";
     "rpcx_client_in_flight" gauge [] "Calls that wait for their answers.";
     "rpcx_client_nodes" gauge ["service"] "Servers that discovery has listed, those that get no calls too.";
-    "rpcx_client_discovery_stale_seconds" gauge ["service"] "How long the registry has not confirmed that list; 0 while it does.";
+    "rpcx_client_discovery_stale" gauge ["service"] "1 while the registry does not confirm that list, else 0.";
     "rpcx_client_connections_opened_total" counter [] "Connections opened.";
     "rpcx_client_connections_failed_total" counter [] "Connections that could not be opened.";
     "rpcx_client_connections_closed_total" counter [] "Connections that were open and have ended.";
@@ -122,7 +122,7 @@ impl Exposition {
         for service in &stats.services {
             let labels = [("service", service.service.as_str())];
             out.value("nodes", &labels, service.nodes);
-            out.sample("discovery_stale_seconds", "", &labels, service.stale_ms.unwrap_or_default() as f64 / 1e3);
+            out.value("discovery_stale", &labels, u64::from(service.state == "stale"));
         }
         out.value("connections_opened_total", &[], stats.connections.opened);
         out.value("connections_failed_total", &[], stats.connections.failed);
@@ -263,7 +263,7 @@ impl fmt::Display for Escaped<'_> {
 mod tests {
     use super::*;
     use crate::error::Reason;
-    use crate::stats::{ClientRecorder, QueueTotals, Refusal, ServerRecorder};
+    use crate::stats::{ClientRecorder, QueueTotals, Refusal, ServerRecorder, ServiceStats};
     use std::collections::HashSet;
     use std::time::Duration;
 
@@ -276,6 +276,30 @@ mod tests {
             assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);
             assert_eq!(row.kind == "histogram", row.name.ends_with("_seconds"), "{}", row.name);
             assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_list_of_servers_that_is_not_confirmed_shows() {
+        let mut stats = ClientRecorder::default().snapshot(0, QueueTotals::default());
+        stats.services = vec![
+            ServiceStats::new("Arith", 2, None, None, true),
+            ServiceStats::new("Echo", 3, Some("down"), Some(Duration::from_secs(5)), true),
+            ServiceStats::new("New", 0, None, None, false),
+        ];
+        let json = serde_json::to_value(&stats).unwrap();
+        let echo = serde_json::json!({
+            "service": "Echo", "state": "stale", "nodes": 3, "stale_ms": 5000, "problem": "down"
+        });
+        assert_eq!(json["services"][1], echo);
+        assert_eq!((&json["services"][0]["state"], &json["services"][2]["state"]), (&"live".into(), &"unknown".into()));
+        let text = stats.render();
+        for line in [
+            "rpcx_client_nodes{service=\"Echo\"} 3",
+            "rpcx_client_discovery_stale{service=\"Arith\"} 0",
+            "rpcx_client_discovery_stale{service=\"Echo\"} 1",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
         }
     }
 

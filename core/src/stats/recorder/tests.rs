@@ -110,6 +110,7 @@ fn the_json_form_is_schema_1() {
         "retry_budget_left",
         "schema",
         "servers",
+        "services",
         "writes",
     ];
     assert_eq!(keys, expected);
