@@ -15,8 +15,9 @@ pub use rpcx::client::Push;
 
 use crate::fork::Owned;
 use crate::job;
-use crate::method::{Method, Parts, wait};
+use crate::method::{Method, Parts};
 use crate::runtime::Lease;
+use crate::wait::wait;
 
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
@@ -165,7 +166,9 @@ impl Client {
         let room = Arc::new(Semaphore::new(limit));
         // Not the client itself: a sink does not keep it open.
         let lease = inner.lease.clone();
-        inner.lease.shard().spawn(async move {
+        let shard = inner.lease.shard();
+        let other = shard.other();
+        shard.spawn(async move {
             // The semaphore is never closed.
             while let Ok(place) = room.clone().acquire_owned().await
                 && let Some(push) = pushes.next().await
@@ -175,7 +178,7 @@ impl Client {
                 }
             }
             sink(None);
-            drop(lease);
+            drop((other, lease));
         });
         Ok(())
     }

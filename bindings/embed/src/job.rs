@@ -11,6 +11,7 @@ use rpcx::{Delivery, Error, Reason, Result};
 use crate::logs;
 use crate::mailbox::{Entry, Mailbox, Turn};
 use crate::runtime::Lease;
+use crate::shard::{Other, Shard};
 
 /// Where a job is.
 enum Phase<F, D, T> {
@@ -26,6 +27,8 @@ struct Job<F, D, T> {
     mailbox: Arc<Mailbox>,
     /// Calls end before their shards do.
     _lease: Arc<Lease>,
+    /// Unless a thread waits for its end: that one may drive the shard.
+    other: Option<Other>,
     /// It is in the mailbox and has not been taken out.
     queued: AtomicBool,
     cancelled: AtomicBool,
@@ -40,10 +43,30 @@ where
     T: Send + 'static,
 {
     let shard = lease.shard();
+    start_on(shard, lease, Some(shard.other()), future, done)
+}
+
+/// [`start`] for a `done` that does nothing but tell the thread that started this and waits: it may run on that thread.
+pub(crate) fn start_waited<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    start_on(lease.shard(), lease, None, future, done)
+}
+
+fn start_on<F, D, T>(shard: &Shard, lease: &Arc<Lease>, other: Option<Other>, future: F, done: D) -> Running
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
     let job = Arc::new(Job {
         phase: Mutex::new(Phase::Waits(Box::pin(future), done)),
         mailbox: shard.mailbox().clone(),
         _lease: lease.clone(),
+        other,
         queued: AtomicBool::new(false),
         cancelled: AtomicBool::new(false),
     });
@@ -105,6 +128,10 @@ where
         self.queued.store(false, Ordering::Release);
         if self.poll().is_none() {
             return;
+        }
+        if self.other.is_some() && Mailbox::waits_here() {
+            // Not on a thread that waits for something else, whose locks are none of ours. It has been called away.
+            return self.queue();
         }
         let ended = std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Over);
         if let Phase::Ended(result, done) = ended {

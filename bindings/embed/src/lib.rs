@@ -34,6 +34,7 @@ pub mod runtime;
 mod server;
 mod shard;
 mod tables;
+mod wait;
 
 pub use bytes::Bytes;
 pub use client::{Client, ClientConfig, Discovery, HeldPush, Push};

@@ -1,6 +1,6 @@
 //! What a shard is told by other threads and by itself: calls to go on with, queues to announce. One wake-up for many.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -43,6 +43,8 @@ pub(crate) struct Mailbox {
 
 thread_local! {
     static HERE: RefCell<Option<Arc<Mailbox>>> = const { RefCell::new(None) };
+    /// This thread drives the shard for the sake of a call of its own that it waits for.
+    static WAITS: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Mailbox {
@@ -58,6 +60,11 @@ impl Mailbox {
     /// Whether this thread is the mailbox's shard.
     pub(crate) fn is_here(&self) -> bool {
         HERE.try_with(|here| here.borrow().as_deref().is_some_and(|here| std::ptr::eq(here, self))).unwrap_or(false)
+    }
+
+    /// Whether this thread drives a shard while it waits for a call, and is to run nobody else's code.
+    pub(crate) fn waits_here() -> bool {
+        WAITS.try_with(Cell::get).unwrap_or(false)
     }
 
     /// Adds an entry; the shard takes all that have come at its next turn. After the shard's end entries are dropped.
@@ -86,8 +93,9 @@ impl Mailbox {
         dropped.into_iter().for_each(Entry::left_out);
     }
 
-    /// Makes this thread the shard until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
+    /// Makes this thread the shard until the guard is dropped; `waits` is what [`waits_here`](Self::waits_here) says then.
+    pub(crate) fn enter(self: &Arc<Self>, waits: bool) -> Entered {
+        WAITS.set(waits);
         Entered(HERE.with(|here| here.borrow_mut().replace(self.clone())))
     }
 
@@ -114,8 +122,11 @@ impl Mailbox {
                     Entry::Wake(waker) => waker.wake(),
                 }
             }
-            // Connections and timers have their turn too, however busy the calls are.
-            tokio::task::yield_now().await;
+            // Connections and timers have their turn too, however busy the calls are. Where nothing waits there is no need
+            // for that, and for the system call that the runtime makes for it.
+            if !self.state().entries.is_empty() {
+                tokio::task::yield_now().await;
+            }
         }
     }
 }
@@ -125,6 +136,7 @@ pub(crate) struct Entered(Option<Arc<Mailbox>>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
+        let _ = WAITS.try_with(|waits| waits.set(false));
         let _ = HERE.try_with(|here| *here.borrow_mut() = self.0.take());
     }
 }

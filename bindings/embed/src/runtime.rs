@@ -7,7 +7,7 @@ use rpcx::{Error, Reason, Result};
 
 use crate::fork;
 use crate::mailbox::Mailbox;
-use crate::shard::Shard;
+use crate::shard::{Other, Shard};
 
 #[derive(Default)]
 struct State {
@@ -144,6 +144,19 @@ impl Lease {
             Some(here) => here,
             None => &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()],
         }
+    }
+
+    /// The shard, if there is just one.
+    pub(crate) fn only(&self) -> Option<&Arc<Shard>> {
+        match &self.shards[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Says of all of them that they are needed as long as the values live.
+    pub(crate) fn others(&self) -> Vec<Other> {
+        self.shards.iter().map(|shard| shard.other()).collect()
     }
 
     /// All of them, for a server.

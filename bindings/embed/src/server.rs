@@ -12,9 +12,10 @@ use rpcx::{Error, Reason, Result};
 use crate::client::schemes;
 use crate::fork::Owned;
 use crate::job::{self, Running};
-use crate::method::wait;
 use crate::request::{AuthRequest, Connection, Handler, MethodFlags, Request};
 use crate::runtime::Lease;
+use crate::shard::Other;
+use crate::wait::wait;
 
 /// What a server is made of.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +121,8 @@ impl ServerBuilder {
         let held = lease.clone();
         let start = async move {
             let server = builder.start_on(held.core_shards()).await?;
-            Ok(Server { inner: Owned::new(Arc::new(Inner { server, lease: held })) })
+            let others = held.others();
+            Ok(Server { inner: Owned::new(Arc::new(Inner { server, lease: held, _others: others })) })
         };
         Ok(job::start(&lease, start, done))
     }
@@ -154,6 +156,8 @@ impl<F: Fn(AuthRequest) + Send + Sync + 'static> Authenticator for Asked<F> {
 struct Inner {
     server: rpcx::Server,
     lease: Arc<Lease>,
+    /// Its connections need their shards at any time.
+    _others: Vec<Other>,
 }
 
 impl Drop for Inner {

@@ -4,9 +4,15 @@
 //! a queue (Java's poller) therefore drives the shard itself while it waits, as the event loops of others do, and takes its
 //! results without a hop. While it is away with them nobody drives; our own thread looks every few milliseconds and takes
 //! over when the guest stays away, so that no code of a user can stop connections for longer.
+//!
+//! A thread that makes one blocking call after the other drives as well, as long as nothing else needs the shard: no server,
+//! no subscription, no call but its own. Whatever else begins calls our own thread back at once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rpcx::{Error, Reason, Result};
@@ -29,6 +35,10 @@ enum Driver {
     Guest,
     /// Nobody for the moment: the guest is away with results.
     Nobody,
+    /// A thread that waits for a call of its own.
+    Caller,
+    /// Nobody for the moment: the thread that made calls is away with the last one's reply.
+    Away,
 }
 
 struct State {
@@ -39,6 +49,11 @@ struct State {
     asleep: bool,
     /// The shard has ended, no guest gets in.
     ended: bool,
+    /// A caller that drives is to leave, and how it is told.
+    called_away: bool,
+    caller: Option<Waker>,
+    /// Our own thread is to take over from callers without waiting for the next one.
+    urgent: bool,
 }
 
 /// What the shard's thread and its guests share.
@@ -47,13 +62,114 @@ pub(crate) struct Control {
     changed: Condvar,
     leave: Notify,
     stop: CancellationToken,
-    /// Times that a guest has come.
+    /// Times that a guest or a caller has come.
     visits: AtomicU64,
+    /// What needs the shard beside callers that wait: calls with callbacks, servers, subscriptions, callers that do not drive.
+    others: AtomicUsize,
+    /// A caller drives, or is away.
+    callers: AtomicBool,
+    pace: Pace,
 }
 
 impl Control {
+    /// Our own thread drives from now on; true.
+    fn take_over(&self, state: &mut State) -> bool {
+        state.driver = Driver::Own;
+        state.urgent = false;
+        self.callers.store(false, Ordering::SeqCst);
+        true
+    }
+
+    /// Waits until our own thread does not drive.
+    fn ask_out<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        while state.driver == Driver::Own && !state.ended {
+            state.wanted = true;
+            self.leave.notify_one();
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    /// Has our own thread take over from callers.
+    #[cold]
+    fn call_back(&self) {
+        let mut state = self.state();
+        let told = match state.driver {
+            Driver::Caller => {
+                state.called_away = true;
+                state.caller.take()
+            }
+            Driver::Away => {
+                state.urgent = true;
+                self.changed.notify_all();
+                None
+            }
+            _ => None,
+        };
+        drop(state);
+        if let Some(caller) = told {
+            caller.wake();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How calls that threads wait for follow one another: when it pays to have a thread drive.
+///
+/// To come in costs two hand-overs, as many as a call without that, and saves them from the next call on.
+#[derive(Default)]
+struct Pace {
+    /// When the last one ended, and when the shard was last needed by others, in microseconds of [`now`].
+    ended: AtomicU64,
+    disturbed: AtomicU64,
+    /// How many have followed one another quickly.
+    row: AtomicUsize,
+}
+
+/// Calls that follow within so many microseconds make a row.
+const QUICK: u64 = 1_000;
+/// As long must a row be, and as long, in microseconds, must the shard have been the caller's alone.
+const ROW: usize = 8;
+const ALONE: u64 = 50_000;
+
+/// Microseconds since some moment of this process.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Some hundred thousand years.
+    START.elapsed().as_micros() as u64
+}
+
+impl Pace {
+    fn disturb(&self) {
+        self.disturbed.store(now(), Ordering::Relaxed);
+        self.row.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the next one is to drive, if that means to come in first.
+    fn is_steady(&self) -> bool {
+        let now = now();
+        if now.saturating_sub(self.ended.load(Ordering::Relaxed)) > QUICK {
+            self.row.store(0, Ordering::Relaxed);
+            return false;
+        }
+        self.row.load(Ordering::Relaxed) >= ROW && now.saturating_sub(self.disturbed.load(Ordering::Relaxed)) > ALONE
+    }
+
+    fn end(&self) {
+        self.ended.store(now(), Ordering::Relaxed);
+        self.row.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Something that needs its shard and that no driving caller waits for. Dropped when that is over.
+pub(crate) struct Other(Arc<Control>);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.0.others.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -77,13 +193,24 @@ impl Shard {
         };
         let runtime = Builder::new_current_thread().enable_all().thread_name(&name).build();
         let runtime = Arc::new(runtime.map_err(|error| refused("runtime", error))?);
-        let state = State { driver: Driver::Own, wanted: false, asleep: false, ended: false };
+        let state = State {
+            driver: Driver::Own,
+            wanted: false,
+            asleep: false,
+            ended: false,
+            called_away: false,
+            caller: None,
+            urgent: false,
+        };
         let control = Arc::new(Control {
             state: Mutex::new(state),
             changed: Condvar::new(),
             leave: Notify::new(),
             stop: CancellationToken::new(),
             visits: AtomicU64::new(0),
+            others: AtomicUsize::new(0),
+            callers: AtomicBool::new(false),
+            pace: Pace::default(),
         });
         let mailbox: Arc<Mailbox> = Arc::default();
         let handle = runtime.handle().clone();
@@ -131,22 +258,99 @@ impl Shard {
                 () = self.control.stop.cancelled() => None,
             }
         };
-        drive(&self.runtime, &self.mailbox, both)
+        drive(&self.runtime, &self.mailbox, false, both)
+    }
+
+    /// Says that something needs the shard as long as the value lives. Our own thread drives it then, or a guest.
+    pub(crate) fn other(&self) -> Other {
+        // Ordered with what a caller does that comes in: one of the two sees the other.
+        self.control.others.fetch_add(1, Ordering::SeqCst);
+        if self.control.callers.load(Ordering::SeqCst) {
+            self.control.call_back();
+        }
+        Other(self.control.clone())
+    }
+
+    /// Drives the shard on this thread, which has started a call with [`start_waited`](crate::job::start_waited) and waits for
+    /// it, until `until` ends or something else needs the shard. `None`: it has not ended, and somebody else drives.
+    pub(crate) fn visit_alone<T>(&self, until: impl Future<Output = T>) -> Option<T> {
+        let control = &*self.control;
+        if control.others.load(Ordering::SeqCst) > 0 {
+            control.pace.disturb();
+            return None;
+        }
+        let steady = control.pace.is_steady();
+        if !(steady || control.callers.load(Ordering::Relaxed)) || Handle::try_current().is_ok() {
+            return None;
+        }
+        {
+            let mut state = control.state();
+            if state.driver == Driver::Own && !steady {
+                return None;
+            }
+            state = control.ask_out(state);
+            if state.ended || matches!(state.driver, Driver::Guest | Driver::Caller) {
+                return None;
+            }
+            state.driver = Driver::Caller;
+            state.wanted = false;
+            state.called_away = false;
+            state.urgent = false;
+            control.visits.fetch_add(1, Ordering::Relaxed);
+            control.callers.store(true, Ordering::SeqCst);
+        }
+        /// Leaves also when a task panics past the runtime.
+        struct Leave<'a>(&'a Control);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                let mut state = self.0.state();
+                state.driver = Driver::Away;
+                let waker = state.caller.take();
+                if state.called_away || state.ended || self.0.others.load(Ordering::SeqCst) > 0 {
+                    self.0.pace.disturb();
+                    state.urgent = true;
+                    self.0.changed.notify_all();
+                }
+                drop(state);
+                drop(waker);
+            }
+        }
+        let _leave = Leave(control);
+        if control.others.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        let mut until = pin!(until);
+        let both = poll_fn(|cx| {
+            if let Poll::Ready(done) = until.as_mut().poll(cx) {
+                return Poll::Ready(Some(done));
+            }
+            let mut state = control.state();
+            if state.called_away || state.ended || control.stop.is_cancelled() {
+                return Poll::Ready(None);
+            }
+            match &mut state.caller {
+                Some(caller) => caller.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            Poll::Pending
+        });
+        drive(&self.runtime, &self.mailbox, true, both)
+    }
+
+    /// A call that was waited for has ended.
+    pub(crate) fn waited(&self) {
+        self.control.pace.end();
     }
 
     fn come_in(&self) -> bool {
-        let mut state = self.control.state();
-        while state.driver == Driver::Own && !state.ended {
-            state.wanted = true;
-            self.control.leave.notify_one();
-            state = self.control.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.ended || state.driver == Driver::Guest {
+        let mut state = self.control.ask_out(self.control.state());
+        if state.ended || matches!(state.driver, Driver::Guest | Driver::Caller) {
             return false;
         }
         state.driver = Driver::Guest;
         state.wanted = false;
         self.control.visits.fetch_add(1, Ordering::Relaxed);
+        self.control.callers.store(false, Ordering::SeqCst);
         true
     }
 }
@@ -161,8 +365,8 @@ impl Drop for Shard {
     }
 }
 
-fn drive<T>(runtime: &Runtime, mailbox: &Arc<Mailbox>, main: impl Future<Output = T>) -> T {
-    let _here = mailbox.enter();
+fn drive<T>(runtime: &Runtime, mailbox: &Arc<Mailbox>, waits: bool, main: impl Future<Output = T>) -> T {
+    let _here = mailbox.enter(waits);
     logs::all(|| rpcx::shard::drive(runtime, main))
 }
 
@@ -178,7 +382,7 @@ impl Own {
         ignore_broken_pipes();
         let control = &self.control;
         loop {
-            drive(&self.runtime, &self.mailbox, async {
+            drive(&self.runtime, &self.mailbox, false, async {
                 tokio::select! {
                     biased;
                     () = control.stop.cancelled() => {}
@@ -221,15 +425,23 @@ impl Own {
         loop {
             let visits = control.visits.load(Ordering::Relaxed);
             match state.driver {
-                Driver::Nobody if control.stop.is_cancelled() => return false,
-                Driver::Nobody if !state.wanted => match since {
-                    Some((at, seen)) if seen == visits && at.elapsed() >= TICK => {
-                        state.driver = Driver::Own;
-                        return true;
-                    }
+                Driver::Nobody | Driver::Away if control.stop.is_cancelled() => return false,
+                Driver::Away if state.urgent => return control.take_over(&mut state),
+                Driver::Nobody | Driver::Away if !state.wanted => match since {
+                    Some((at, seen)) if seen == visits && at.elapsed() >= TICK => return control.take_over(&mut state),
                     Some((_, seen)) if seen == visits => {}
                     _ => since = Some((Instant::now(), visits)),
                 },
+                Driver::Caller if since.is_some_and(|(at, seen)| seen == visits && at.elapsed() >= 8 * TICK) => {
+                    // It waits for long, and cannot be asked for signals meanwhile.
+                    state.called_away = true;
+                    if let Some(caller) = state.caller.take() {
+                        drop(state);
+                        caller.wake();
+                        state = control.state();
+                        continue;
+                    }
+                }
                 Driver::Guest if since.is_some_and(|(at, seen)| seen == visits && at.elapsed() >= 8 * TICK) => {
                     // It waits for long: this thread is called when it leaves.
                     state.asleep = true;
@@ -238,7 +450,9 @@ impl Own {
                     since = None;
                     continue;
                 }
-                Driver::Guest if since.is_none_or(|(_, seen)| seen != visits) => since = Some((Instant::now(), visits)),
+                Driver::Guest | Driver::Caller if since.is_none_or(|(_, seen)| seen != visits) => {
+                    since = Some((Instant::now(), visits))
+                }
                 _ => {}
             }
             state = control.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;

@@ -9,7 +9,7 @@ _PYTHON = (
     "examples/demo/languages",
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run", "tests/parity", "tests/parity/run"),
     *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
-    *("ffi/tests/run", "ffi/tests/cpp/run"),
+    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package"),
 )
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
 _CARGO = ("--locked", "--workspace", "--all-features")
@@ -47,6 +47,7 @@ LINT = (
             ("mypy", "--no-error-summary", "--config-file", "tests/interop/programs/python/mypy.ini"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/run"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/cpp/run"),
+            ("mypy", "--strict", "--no-error-summary", "packaging/package"),
             # without gRPC, which only the benchmark installs
             ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
@@ -109,6 +110,12 @@ TESTS = (
         about="unit tests, lifetimes, examples; the stubs against the module",
     ),
     Stage("python install", (("tests/packaging/python",),), minutes=20, about="the wheel in a new environment"),
+    Stage(
+        "package",
+        (("packaging/package",), ("tests/packaging/archive",)),
+        minutes=20,
+        about="the packages of every language; the examples in C and C++ built of their archive",
+    ),
     Stage(
         "node",
         (
