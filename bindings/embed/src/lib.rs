@@ -36,7 +36,7 @@ mod shard;
 mod tables;
 
 pub use bytes::Bytes;
-pub use client::{Client, ClientConfig, Discovery, HeldPush, Push};
+pub use client::{Client, ClientConfig, Discovery, HeldPush, Place, Push};
 pub use driver::Driver;
 pub use event_fd::EventFd;
 pub use fork::Owned;

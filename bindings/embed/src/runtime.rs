@@ -90,6 +90,12 @@ pub fn may_block() -> Result<()> {
     Err(Error::new(Reason::ConfigBadArgument, text))
 }
 
+/// The number of the shard whose thread this is, among those of the process; a handler and a sink run on one.
+/// [`Driver::shard`](crate::Driver::shard) is comparable.
+pub fn current_shard() -> Option<usize> {
+    Mailbox::number_here()
+}
+
 /// Keeps shards running. Clients, servers and calls under way hold one.
 pub(crate) struct Lease {
     shards: Vec<Arc<Shard>>,
@@ -144,6 +150,16 @@ impl Lease {
             Some(here) => here,
             None => &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()],
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// One of them by its place.
+    pub(crate) fn at(&self, place: usize) -> &Arc<Shard> {
+        &self.shards[place]
     }
 
     /// All of them, for a server.

@@ -85,7 +85,7 @@ impl Shard {
             stop: CancellationToken::new(),
             visits: AtomicU64::new(0),
         });
-        let mailbox: Arc<Mailbox> = Arc::default();
+        let mailbox = Arc::new(Mailbox::new(number));
         let handle = runtime.handle().clone();
         handle.spawn(mailbox.clone().run());
         let own = Own { runtime: runtime.clone(), mailbox: mailbox.clone(), control: control.clone() };
