@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use rpcx::client::Push;
 
+use crate::driver::Driver;
 use crate::fork::Owned;
 use crate::job;
 use crate::method::{Method, Parts};
@@ -47,13 +48,18 @@ impl Default for ClientConfig {
     }
 }
 
-/// A push that takes a place of its subscription until it is dropped.
+/// A push that takes a place of its subscription until it is dropped, or its place is.
 #[derive(Debug)]
 pub struct HeldPush {
     /// The message.
     pub push: Push,
-    _place: OwnedSemaphorePermit,
+    /// What it takes. All places of a subscription are alike.
+    pub place: Place,
 }
+
+/// A place for a push: dropping it lets another one come.
+#[derive(Debug)]
+pub struct Place(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 struct Inner {
     client: rpcx::Client,
@@ -117,6 +123,14 @@ impl Client {
         Ok(Method::new(Parts { method, service, lease: inner.lease.clone() }))
     }
 
+    /// A driver of the client's shard, the first one if it has several: what its connections bring needs no wake-up then.
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn driver(&self) -> Result<Driver> {
+        Ok(Driver::of(self.inner.get()?.lease.clone(), 0))
+    }
+
     /// Replaces the servers of a client that was made from a list of them, given as such or as `multiple://…`.
     ///
     /// # Errors
@@ -173,7 +187,7 @@ impl Client {
             while let Ok(place) = room.clone().acquire_owned().await
                 && let Some(push) = pushes.next().await
             {
-                if !sink(Some(HeldPush { push, _place: place })) {
+                if !sink(Some(HeldPush { push, place: Place(place) })) {
                     return;
                 }
             }

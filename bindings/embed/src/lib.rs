@@ -37,7 +37,7 @@ mod tables;
 mod wait;
 
 pub use bytes::Bytes;
-pub use client::{Client, ClientConfig, Discovery, HeldPush, Push};
+pub use client::{Client, ClientConfig, Discovery, HeldPush, Place, Push};
 pub use driver::Driver;
 pub use event_fd::EventFd;
 pub use fork::Owned;

@@ -36,9 +36,10 @@ struct State {
 }
 
 /// The entries that wait for a shard's runner.
-#[derive(Default)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
+    /// The shard's number in this process.
+    number: usize,
 }
 
 thread_local! {
@@ -48,6 +49,19 @@ thread_local! {
 }
 
 impl Mailbox {
+    pub(crate) fn new(number: usize) -> Mailbox {
+        Mailbox { state: Mutex::default(), number }
+    }
+
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The number of the shard whose thread this is.
+    pub(crate) fn number_here() -> Option<usize> {
+        HERE.try_with(|here| here.borrow().as_deref().map(Mailbox::number)).ok().flatten()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

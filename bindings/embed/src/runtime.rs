@@ -90,6 +90,12 @@ pub fn may_block() -> Result<()> {
     Err(Error::new(Reason::ConfigBadArgument, text))
 }
 
+/// The number of the shard whose thread this is, among those of the process; a handler and a sink run on one.
+/// [`Driver::shard`](crate::Driver::shard) is comparable.
+pub fn current_shard() -> Option<usize> {
+    Mailbox::number_here()
+}
+
 /// Keeps shards running. Clients, servers and calls under way hold one.
 pub(crate) struct Lease {
     shards: Vec<Arc<Shard>>,
@@ -157,6 +163,16 @@ impl Lease {
     /// Says of all of them that they are needed as long as the values live.
     pub(crate) fn others(&self) -> Vec<Other> {
         self.shards.iter().map(|shard| shard.other()).collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// One of them by its place.
+    pub(crate) fn at(&self, place: usize) -> &Arc<Shard> {
+        &self.shards[place]
     }
 
     /// All of them, for a server.

@@ -10,6 +10,7 @@ use rpcx::stats::Exposition;
 use rpcx::{Error, Reason, Result};
 
 use crate::client::schemes;
+use crate::driver::Driver;
 use crate::fork::Owned;
 use crate::job::{self, Running};
 use crate::request::{AuthRequest, Connection, Handler, MethodFlags, Request};
@@ -37,6 +38,8 @@ pub struct ServerBuilder {
     builder: rpcx::server::ServerBuilder,
     threads: usize,
     mistake: Option<Error>,
+    /// Its shards, if somebody has asked for them before it starts.
+    lease: Option<Arc<Lease>>,
 }
 
 impl ServerBuilder {
@@ -59,7 +62,7 @@ impl ServerBuilder {
         for (service, metadata) in &config.metadata {
             builder = builder.metadata(service, metadata);
         }
-        ServerBuilder { builder, threads: config.threads, mistake }
+        ServerBuilder { builder, threads: config.threads, mistake, lease: None }
     }
 
     /// Adds a method. It gets payloads as they are, in every serialize type.
@@ -105,6 +108,19 @@ impl ServerBuilder {
         self
     }
 
+    /// A driver for each shard that the server will live on. A connection stays on one shard, so a thread for each of these,
+    /// with a queue of its own, takes requests and gives answers without a wake-up between threads.
+    ///
+    /// # Errors
+    /// `internal.system` when there is no thread to be had, `config.bad_argument` for too many of them.
+    pub fn drivers(&mut self) -> Result<Vec<Driver>> {
+        let lease = match &self.lease {
+            Some(lease) => lease,
+            None => self.lease.insert(Lease::new(self.threads)?),
+        };
+        Ok((0..lease.len()).map(|place| Driver::of(lease.clone(), place)).collect())
+    }
+
     /// Binds and serves. `done` runs on a shard's thread, once every listener is open and the registries have been told.
     ///
     /// # Errors
@@ -116,7 +132,10 @@ impl ServerBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let lease = Lease::new(self.threads)?;
+        let lease = match self.lease {
+            Some(lease) => lease,
+            None => Lease::new(self.threads)?,
+        };
         let builder = self.builder;
         let held = lease.clone();
         let start = async move {

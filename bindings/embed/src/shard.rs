@@ -212,7 +212,7 @@ impl Shard {
             callers: AtomicBool::new(false),
             pace: Pace::default(),
         });
-        let mailbox: Arc<Mailbox> = Arc::default();
+        let mailbox = Arc::new(Mailbox::new(number));
         let handle = runtime.handle().clone();
         handle.spawn(mailbox.clone().run());
         let own = Own { runtime: runtime.clone(), mailbox: mailbox.clone(), control: control.clone() };
