@@ -51,7 +51,20 @@ impl Default for ClientConfig {
 pub struct HeldPush {
     /// The message.
     pub push: Push,
-    _place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+impl HeldPush {
+    /// The message, and its place: for a boundary that copies the message and lets it go before it has been read.
+    pub fn into_parts(self) -> (Push, Place) {
+        (self.push, self.place)
+    }
+}
+
+/// The place of a push in its subscription, which another may take once this has been dropped.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
 }
 
 struct Inner {
@@ -167,10 +180,10 @@ impl Client {
         let lease = inner.lease.clone();
         inner.lease.shard().spawn(async move {
             // The semaphore is never closed.
-            while let Ok(place) = room.clone().acquire_owned().await
+            while let Ok(permit) = room.clone().acquire_owned().await
                 && let Some(push) = pushes.next().await
             {
-                if !sink(Some(HeldPush { push, _place: place })) {
+                if !sink(Some(HeldPush { push, place: Place { _permit: permit } })) {
                     return;
                 }
             }

@@ -9,7 +9,7 @@ use rpcx::protocol::Metadata;
 use rpcx::{Error, Result};
 
 use crate::fork::Owned;
-use crate::job::{self, Running};
+use crate::job::{self, Running, Together};
 use crate::runtime::Lease;
 
 /// Who gets the call.
@@ -89,16 +89,26 @@ impl Method {
         D: FnOnce(Result<Reply>) + Send + 'static,
     {
         let Parts { method, lease, .. } = self.parts.get()?;
-        let method = method.clone();
-        let call = async move {
-            match kind {
-                Kind::Call => method.call_with(&payload, &options).await,
-                Kind::Broadcast => method.broadcast(&payload, &options).await,
-                Kind::Fork => method.fork(&payload, &options).await,
-            }
-            .map(Reply::from)
-        };
-        Ok(job::start(lease, call, done))
+        Ok(job::start(lease, call(method.clone(), kind, payload, options), done))
+    }
+
+    /// [`start`](Self::start) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join<D>(
+        &self,
+        calls: &mut Together,
+        kind: Kind,
+        payload: Bytes,
+        options: CallOptions,
+        done: D,
+    ) -> Result<Running>
+    where
+        D: FnOnce(Result<Reply>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        Ok(calls.add(lease, call(method.clone(), kind, payload, options), done))
     }
 
     /// [`start`](Self::start) for a call to every server; `done` gets what each answered, sorted by address.
@@ -123,6 +133,25 @@ impl Method {
         let Parts { method, lease, .. } = self.parts.get()?;
         let method = method.clone();
         Ok(job::start(lease, async move { method.oneway(&payload, &options).await }, done))
+    }
+
+    /// [`start_oneway`](Self::start_oneway) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join_oneway<D>(
+        &self,
+        calls: &mut Together,
+        payload: Bytes,
+        options: CallOptions,
+        done: D,
+    ) -> Result<Running>
+    where
+        D: FnOnce(Result<()>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        let method = method.clone();
+        Ok(calls.add(lease, async move { method.oneway(&payload, &options).await }, done))
     }
 
     /// Sends a request that is never answered and does not wait for a connection; what fails later is logged only.
@@ -180,6 +209,20 @@ impl std::fmt::Debug for Method {
         let name = self.parts.get().map(|parts| parts.method.name().to_owned()).unwrap_or_default();
         f.debug_struct("Method").field("name", &name).finish_non_exhaustive()
     }
+}
+
+async fn call(
+    method: rpcx::client::Method<AnyBytes>,
+    kind: Kind,
+    payload: Bytes,
+    options: CallOptions,
+) -> Result<Reply> {
+    match kind {
+        Kind::Call => method.call_with(&payload, &options).await,
+        Kind::Broadcast => method.broadcast(&payload, &options).await,
+        Kind::Fork => method.fork(&payload, &options).await,
+    }
+    .map(Reply::from)
 }
 
 /// How often a thread that waits looks for signals.
