@@ -41,7 +41,7 @@ pub use client::{Client, ClientConfig, Discovery, HeldPush, Place, Push};
 pub use driver::Driver;
 pub use event_fd::EventFd;
 pub use fork::Owned;
-pub use job::Running;
+pub use job::{Running, Together};
 pub use method::{InformReply, Kind, Method, Reply};
 pub use queue::Queue;
 pub use request::{AuthRequest, Connection, Handler, MethodFlags, Request};

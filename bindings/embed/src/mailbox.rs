@@ -97,6 +97,22 @@ impl Mailbox {
         }
     }
 
+    /// [`push`](Self::push) for several, which come together. Empties `entries` and keeps its memory.
+    pub(crate) fn push_all(&self, entries: &mut Vec<Entry>) {
+        let runner = {
+            let mut state = self.state();
+            if state.closed {
+                drop(state);
+                return entries.drain(..).for_each(Entry::left_out);
+            }
+            state.entries.append(entries);
+            state.runner.take()
+        };
+        if let Some(runner) = runner {
+            runner.wake();
+        }
+    }
+
     /// Takes no more entries and leaves out those that wait.
     pub(crate) fn close(&self) {
         let dropped = {

@@ -9,7 +9,7 @@ use rpcx::protocol::Metadata;
 use rpcx::{Error, Result};
 
 use crate::fork::Owned;
-use crate::job::{self, Running};
+use crate::job::{self, Running, Together};
 use crate::runtime::Lease;
 use crate::wait::wait_here;
 
@@ -93,6 +93,25 @@ impl Method {
         Ok(job::start(lease, call(method, kind, payload, options), done))
     }
 
+    /// [`start`](Self::start) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join<D>(
+        &self,
+        calls: &mut Together,
+        kind: Kind,
+        payload: Bytes,
+        options: CallOptions,
+        done: D,
+    ) -> Result<Running>
+    where
+        D: FnOnce(Result<Reply>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        Ok(calls.add(lease, call(method, kind, payload, options), done))
+    }
+
     /// [`start`](Self::start) for a call to every server; `done` gets what each answered, sorted by address.
     pub fn start_inform<D>(&self, payload: Bytes, options: CallOptions, done: D) -> Result<Running>
     where
@@ -109,6 +128,24 @@ impl Method {
     {
         let Parts { method, lease, .. } = self.parts.get()?;
         Ok(job::start(lease, oneway(method, payload, options), done))
+    }
+
+    /// [`start_oneway`](Self::start_oneway) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join_oneway<D>(
+        &self,
+        calls: &mut Together,
+        payload: Bytes,
+        options: CallOptions,
+        done: D,
+    ) -> Result<Running>
+    where
+        D: FnOnce(Result<()>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        Ok(calls.add(lease, oneway(method, payload, options), done))
     }
 
     /// Sends a request that is never answered and does not wait for a connection; what fails later is logged only.
