@@ -4,7 +4,7 @@
 //! and agrees with them.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow,
+    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow, RegistryOptions,
     SelectMode, ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
@@ -61,7 +61,8 @@ fn failures_md_agrees_with_the_tables() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/failures.md")).unwrap();
     let options =
-        [ClientOptions::rows(), CallOptions::rows(), ServerOptions::rows(), DiscoveryOptions::rows()].concat();
+        [ClientOptions::rows(), CallOptions::rows(), ServerOptions::rows(), DiscoveryOptions::rows(), RegistryOptions::rows()]
+            .concat();
     let mut defaults = 0;
     let mut parts = text.split('`');
     parts.next();
@@ -134,6 +135,12 @@ fn configuration() -> String {
             "How a discovery behaves whose source may be out of reach. In a URL they follow the `?`: \
              `dns://example.org:8972?empty_hold=30s`.",
             DiscoveryOptions::rows(),
+        ),
+        (
+            "Registry",
+            "How a server is kept in a registry. In a URL they follow the `?`, beside those of a discovery, so that servers and \
+             clients can use the same one: `etcd://10.0.0.1:2379/rpcx?update_interval=10s`.",
+            RegistryOptions::rows(),
         ),
     ];
     for (title, intro, rows) in scopes {

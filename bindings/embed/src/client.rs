@@ -23,7 +23,7 @@ use crate::wait::wait;
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
 pub enum Discovery {
-    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -239,7 +239,10 @@ impl std::fmt::Debug for Client {
 
 /// What URLs may name: everything that the published packages have.
 pub(crate) fn schemes() -> Schemes {
-    Schemes::default().with(librpcx_dns::scheme())
+    let schemes = Schemes::default().with(librpcx_dns::scheme());
+    #[cfg(feature = "etcd")]
+    let schemes = schemes.with(librpcx_etcd::scheme());
+    schemes
 }
 
 fn parse(nodes: &[String]) -> Result<Vec<Node>> {

@@ -23,7 +23,7 @@ use crate::error::{Error, Reason, Result};
 use crate::interceptor::{Interceptor, SlowCalls};
 use crate::resilience::{BudgetRules, RetryBudget};
 use crate::shard::Shard;
-use crate::stats::{ClientRecorder, ClientStats, EndpointStats, QueueTotals, ServedMetrics};
+use crate::stats::{ClientRecorder, ClientStats, EndpointStats, QueueTotals, ServedMetrics, ServiceStats};
 use crate::transport::{Address, DialOptions, Transports};
 
 /// Opens connections the way the client's options say.
@@ -200,6 +200,7 @@ impl ClientCore {
         let now = Instant::now();
         ClientStats {
             retry_budget_left: self.budget.left(now),
+            services: self.service_stats(now),
             servers: self.endpoint_stats(now),
             ..self.recorder.snapshot(in_flight, queue)
         }
@@ -258,6 +259,14 @@ impl ClientCore {
         let routes = self.routes.load();
         let mut stats: Vec<EndpointStats> = routes.values().flat_map(|routes| routes.stats(self, now)).collect();
         stats.sort_by(|a, b| (&a.service, &a.server).cmp(&(&b.service, &b.server)));
+        stats
+    }
+
+    /// What discovery knows of every service that was used.
+    fn service_stats(&self, now: Instant) -> Vec<ServiceStats> {
+        let routes = self.routes.load();
+        let mut stats: Vec<ServiceStats> = routes.values().map(|routes| routes.discovery_stats(now)).collect();
+        stats.sort_by(|a, b| a.service.cmp(&b.service));
         stats
     }
 

@@ -21,7 +21,7 @@ use crate::config::{ClientOptions, SelectMode};
 use crate::discovery::{Snapshot, SnapshotState, Watch, visible_after};
 use crate::error::{Error, Reason, Result};
 use crate::resilience::{Ejector, Standing, Tally};
-use crate::stats::{EndpointCalls, EndpointStats, MethodRecorder};
+use crate::stats::{EndpointCalls, EndpointStats, MethodRecorder, ServiceStats};
 
 /// A consistent view: all servers, and those among which the selector chooses.
 pub(crate) struct Table {
@@ -259,6 +259,17 @@ impl Routes {
             }
         });
         stats.collect()
+    }
+
+    /// What discovery knows of the service.
+    pub(super) fn discovery_stats(&self, now: Instant) -> ServiceStats {
+        let (latest, problem) = (self.watch.latest(), self.watch.problem());
+        let stale = match latest.state() {
+            SnapshotState::Stale(since) => Some(now.saturating_duration_since(since)),
+            SnapshotState::Live | SnapshotState::Unknown => None,
+        };
+        let known = latest.state() != SnapshotState::Unknown;
+        ServiceStats::new(&self.service, latest.len(), problem.as_deref(), stale, known)
     }
 
     /// Waits for the first answer of a discovery that has none yet.

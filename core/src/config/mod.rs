@@ -28,6 +28,7 @@ mod client;
 mod discovery;
 mod item;
 mod network;
+mod registry;
 mod secret;
 mod server;
 mod suggest;
@@ -42,9 +43,11 @@ pub use client::{BreakerOptions, ClientOptions, ClientTlsOptions, EjectionOption
 pub use discovery::DiscoveryOptions;
 pub use item::{Alias, ServiceRate};
 pub use network::Network;
+pub use registry::RegistryOptions;
 pub use secret::Secret;
 pub use server::{AccessOptions, RateLimitOptions, ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};
+pub(crate) use value::OptionValue;
 pub use value::Value;
 
 #[cfg(test)]

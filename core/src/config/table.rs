@@ -18,6 +18,8 @@ pub enum Scope {
     Server,
     /// Of a discovery that asks a registry.
     Discovery,
+    /// Of a registry that keeps servers announced.
+    Registry,
 }
 
 impl Scope {
@@ -28,6 +30,7 @@ impl Scope {
             Self::Call => "call",
             Self::Server => "server",
             Self::Discovery => "discovery",
+            Self::Registry => "registry",
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 /// | nothing yet | `Unknown`: calls wait |
 /// | nodes | these nodes, `Live` |
 /// | no nodes | no nodes, `Live` |
-/// | no nodes, in the first answer of a session or under a lower revision than before | the nodes of before, `Stale`, for `empty_hold`; then none |
+/// | no nodes, in the first answer of a session, within `empty_hold` after an interruption, or under a lower revision than before | the nodes of before, `Stale`, for `empty_hold`; then none |
 /// | that it was interrupted | the nodes of before, `Stale`, until the next answer |
 ///
 /// Methods may be called from any thread and never wait.
@@ -41,11 +41,17 @@ struct State {
     revision: Option<u64>,
     /// No nodes were answered, and are not believed before then.
     held: Option<Instant>,
+    /// There was no answer since an interruption.
+    interrupted: bool,
+    /// The source has come back: until then no nodes are not believed. A registry that stood still lists what it had, and
+    /// ends a moment later the sessions that could not be kept alive meanwhile.
+    doubt: Option<Instant>,
 }
 
 impl Feed {
     pub(super) fn new(empty_hold: Duration) -> Self {
-        let state = State { first: true, answered: false, revision: None, held: None };
+        let state =
+            State { first: true, answered: false, revision: None, held: None, interrupted: false, doubt: None };
         Self { publisher: Publisher::new(), empty_hold, state: Mutex::new(state), holds: Notify::new() }
     }
 
@@ -64,13 +70,25 @@ impl Feed {
     /// cheaper than the whole list where nodes are many. Does nothing before the first answer of a session, when there is
     /// nothing that could have changed.
     pub fn change(&self, revision: Option<u64>, changes: impl IntoIterator<Item = NodeChange>) {
+        self.change_now(revision, changes, now());
+    }
+
+    fn change_now(&self, revision: Option<u64>, changes: impl IntoIterator<Item = NodeChange>, now: Instant) {
         let mut state = self.state();
         if state.first {
             return;
         }
         state.revision = revision;
         if state.held.is_none() {
-            return self.publisher.change(changes);
+            if state.doubt.is_none_or(|until| until <= now) {
+                return self.publisher.change(changes);
+            }
+            let changes: Vec<_> = changes.into_iter().collect();
+            let latest = self.publisher.latest();
+            if latest.is_empty() || !latest.after(changes.iter().cloned()).is_empty() {
+                return self.publisher.change(changes);
+            }
+            return self.hold(&mut state, now);
         }
         // The session began with no nodes; those of before, which are still shown, are not what changes.
         let nodes = Snapshot::unknown().after(changes).nodes().to_vec();
@@ -100,7 +118,10 @@ impl Feed {
     /// As [`answer`](Self::answer), from somebody who has judged it already.
     #[cfg(feature = "json")]
     pub(super) fn believe(&self, nodes: Vec<Node>) {
-        self.state().first = false;
+        {
+            let mut state = self.state();
+            (state.first, state.interrupted, state.doubt) = (false, false, None);
+        }
         self.answer(nodes);
     }
 
@@ -144,23 +165,32 @@ impl Feed {
         let older = matches!((revision, state.revision), (Some(new), Some(old)) if new < old);
         state.revision = revision;
         state.answered = true;
-        let doubtful = nodes.is_empty() && (first || older || state.held.is_some());
+        if std::mem::take(&mut state.interrupted) {
+            state.doubt = Some(now + self.empty_hold);
+        }
+        let young = state.doubt.is_some_and(|until| now < until);
+        let doubtful = nodes.is_empty() && (first || older || young || state.held.is_some());
         if doubtful && !self.empty_hold.is_zero() && !self.publisher.latest().is_empty() {
-            if state.held.is_none() {
-                state.held = Some(now + self.empty_hold);
-                self.holds.notify_one();
-            }
-            self.publisher.mark_stale(now);
-            return;
+            return self.hold(&mut state, now);
         }
         state.held = None;
         // Under the lock, so that two answers are published in the order in which they were judged.
         self.publisher.publish(nodes);
     }
 
+    /// No nodes are not believed for a while.
+    fn hold(&self, state: &mut State, now: Instant) {
+        if state.held.is_none() {
+            state.held = Some(now + self.empty_hold);
+            self.holds.notify_one();
+        }
+        self.publisher.mark_stale(now);
+    }
+
     fn interrupt(&self, why: &Error, now: Instant) {
         let mut state = self.state();
         state.first = true;
+        state.interrupted = true;
         state.answered = false;
         // What nobody can confirm does not come true by waiting.
         state.held = None;
@@ -298,10 +328,11 @@ mod tests {
     fn changes_follow_an_answer_of_the_same_session() {
         let scene = Scene::new();
         let set = |text: &str| NodeChange::Set(text.parse().expect(text));
-        let change = |changes: Vec<NodeChange>| {
-            scene.0.change(None, changes);
+        let change_at = |second: u64, changes: Vec<NodeChange>| {
+            scene.0.change_now(None, changes, scene.at(second));
             scene.seen()
         };
+        let change = |changes| change_at(0, changes);
         assert_eq!(change(vec![set("a")]), "unknown", "nothing is known that could have changed");
         scene.answer(0, 1, "b,d");
         assert_eq!(change(vec![set("c"), set("a"), NodeChange::Remove("d".into())]), "a,b,c live");
@@ -309,9 +340,33 @@ mod tests {
         scene.interrupt(5);
         assert_eq!(change(vec![NodeChange::Remove("a".into())]), "a,c stale 5");
         scene.answer(6, 2, "");
-        assert_eq!(change(vec![NodeChange::Remove("a".into())]), "a,c stale 5", "nothing was there to be removed");
-        assert_eq!(change(vec![set("e")]), "e live", "the session began with none");
-        assert_eq!(change(vec![NodeChange::Remove("e".into())]), " live");
+        let remove = |address: &str| vec![NodeChange::Remove(address.into())];
+        assert_eq!(change_at(7, remove("a")), "a,c stale 5", "nothing was there to be removed");
+        assert_eq!(change_at(8, vec![set("e")]), "e live", "the session began with none");
+        assert_eq!(change_at(66, remove("e")), " live");
+    }
+
+    #[test]
+    fn sessions_that_end_just_after_a_registry_stood_still_empty_nobody() {
+        let scene = Scene::new();
+        let remove = |second: u64, address: &str| {
+            scene.0.change_now(None, [NodeChange::Remove(address.into())], scene.at(second));
+            scene.seen()
+        };
+        scene.answer(0, 1, "a,b");
+        scene.interrupt(5);
+        assert_eq!(scene.answer(10, 2, "a,b"), "a,b live");
+        assert_eq!(remove(11, "a"), "b live", "one that is gone is gone");
+        assert_eq!(remove(12, "b"), "b stale 12", "the last one stays until it is sure");
+        scene.0.change_now(None, ["a".parse().map(NodeChange::Set).expect("node")], scene.at(13));
+        assert_eq!(scene.seen(), "a live", "the list was empty in truth");
+        assert_eq!(remove(14, "a"), "a stale 14");
+        assert_eq!(scene.end_hold(73), "a stale 14");
+        assert_eq!(scene.end_hold(74), " live");
+        scene.answer(75, 3, "c");
+        assert_eq!(remove(76, "c"), " live", "the session is old enough");
+        scene.answer(77, 4, "c");
+        assert_eq!(scene.answer(78, 5, ""), " live");
     }
 
     #[test]
@@ -343,6 +398,8 @@ mod tests {
         ) {
             let scene = Scene::new();
             let (mut second, mut good_since, mut empty_since) = (0, false, None);
+            // Interrupted, and when the first answer came after that.
+            let (mut interrupted, mut back) = (false, None::<u64>);
             let mut highest = 0;
             for (what, revision, pause) in steps {
                 second += pause;
@@ -352,13 +409,20 @@ mod tests {
                 prop_assert!(before == 0 || !scene.0.watch().latest().is_empty() || held);
                 match what {
                     0 => {
+                        if std::mem::take(&mut interrupted) {
+                            back = Some(second);
+                        }
                         scene.answer(second, revision, "a");
                         (good_since, empty_since) = (true, None);
                         highest = revision;
                     }
                     1 => {
                         let had = !scene.0.watch().latest().is_empty();
-                        let believed = good_since && revision >= highest && empty_since.is_none();
+                        if std::mem::take(&mut interrupted) {
+                            back = Some(second);
+                        }
+                        let young = back.is_some_and(|back| second - back < HOLD.as_secs());
+                        let believed = good_since && revision >= highest && empty_since.is_none() && !young;
                         scene.answer(second, revision, "");
                         let has = !scene.0.watch().latest().is_empty();
                         prop_assert_eq!(has, had && !believed);
@@ -371,6 +435,7 @@ mod tests {
                     }
                     _ => {
                         scene.interrupt(second);
+                        interrupted = true;
                         (good_since, empty_since) = (false, None);
                     }
                 }

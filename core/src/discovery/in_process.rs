@@ -214,7 +214,7 @@ impl Registry for InProcessRegistry {
                 state.last += 1;
                 state.last
             };
-            let Announcement { service, node } = announcement;
+            let Announcement { service, node, .. } = announcement;
             let address = node.shared_address();
             let notice = Notice { place: self.place.clone(), service, address, number };
             self.place.change(&notice.service, |nodes| drop(nodes.insert(notice.address.clone(), (number, node))));
@@ -241,7 +241,7 @@ mod tests {
     use crate::discovery::Discovery;
 
     fn announcement(node: &str) -> Announcement {
-        Announcement { service: "Arith".into(), node: node.parse().expect(node) }
+        Announcement { service: "Arith".into(), node: node.parse().expect(node), load: None }
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! What stands behind `SCHEME://` in the URL of a registry: hosts, a path, options, credentials.
 
-use crate::config::{DiscoveryOptions, Secret};
+use crate::config::{DiscoveryOptions, OptionValue, RegistryOptions, Secret};
 use crate::error::{Error, Reason, Result};
 use std::fmt;
+use std::time::Duration;
 
 /// The parts of a registry's URL behind the `://`: `user:password@host:1,host:2/path?option=value&option=value`. Everything
 /// but the hosts may be missing. A `%41` in credentials, path and values is an `A`.
@@ -108,6 +109,43 @@ impl Locator {
         }
         options.validate()?;
         Ok(options)
+    }
+
+    /// Takes the options that every registry has which keeps servers announced. Those that discoveries have as well stay for
+    /// [`discovery_options`](Self::discovery_options), which is to be called afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `config.bad_value`, naming the option and what it allows.
+    pub fn registry_options(&mut self) -> Result<RegistryOptions> {
+        let mut options = RegistryOptions::default();
+        let shared = DiscoveryOptions::rows();
+        for row in RegistryOptions::rows() {
+            if let Some(value) = self.take(row.name) {
+                options.set(row.name, &value)?;
+                if shared.iter().any(|other| other.name == row.name) {
+                    self.options.push((row.name.to_owned(), value));
+                }
+            }
+        }
+        options.validate()?;
+        Ok(options)
+    }
+
+    /// Takes an option that is a duration, such as `30s`; a bare number is milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// `config.bad_value` for what is none within these limits.
+    pub fn duration(&mut self, name: &str, least: Duration, most: Duration) -> Result<Option<Duration>> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        match <Duration as OptionValue>::parse(&text).ok().filter(|duration| (least..=most).contains(duration)) {
+            Some(duration) => Ok(Some(duration)),
+            None => Err(Error::new(
+                Reason::ConfigBadValue,
+                format!("option `{name}`: {text:?} is no duration from {} to {}", least.value(), most.value()),
+            )),
+        }
     }
 
     /// Every option must have been taken.

@@ -7,29 +7,37 @@
 //!
 //! What a client makes of a snapshot (connections, selection) is not decided here; addresses are text, kept as written.
 
+mod base_path;
 mod feed;
 #[cfg(feature = "json")]
 mod file_cache;
 mod filter;
 mod in_process;
+mod keeping;
 mod list;
+mod load;
 mod locator;
 mod metadata;
 mod node;
+mod refresh;
 mod snapshot;
 mod source;
 mod url;
 mod watch;
 
+pub use base_path::BasePath;
 pub use feed::Feed;
 #[cfg(feature = "json")]
 pub use file_cache::FileCache;
 pub use filter::{in_group, is_active, visible, visible_after};
 pub use in_process::{InProcess, InProcessRegistry};
+pub use keeping::{Found, Over, Owner, Place, Store, StoreRegistry, StoreSession, Touched};
 pub use list::{Multiple, Peer2Peer};
+pub use load::{Load, LoadCounts};
 pub use locator::Locator;
 pub use metadata::NodeMetadata;
 pub use node::Node;
+pub use refresh::refreshed;
 pub use snapshot::{Diff, NodeChange, Snapshot, SnapshotState};
 pub use source::{Source, SourceDiscovery};
 pub use url::{Scheme, Schemes};
@@ -102,6 +110,8 @@ pub struct Announcement {
     pub service: Arc<str>,
     /// Where the service is to be found, and its metadata.
     pub node: Node,
+    /// Where to ask what the server has done; `None` if nobody counts.
+    pub load: Option<Load>,
 }
 
 /// A service that was announced. Dropping it changes nothing: the service stays until it is withdrawn or the registry

@@ -165,7 +165,7 @@ impl<S: Source> fmt::Debug for SourceDiscovery<S> {
 }
 
 /// A source that panics has failed like any other: its clients keep their servers, and it is asked again.
-async fn catch_panic(mut follow: BoxFuture<'_, Error>) -> Error {
+pub(super) async fn catch_panic(mut follow: BoxFuture<'_, Error>) -> Error {
     std::future::poll_fn(move |context| {
         // The future is not polled again after a panic.
         let polled = catch_unwind(AssertUnwindSafe(|| follow.as_mut().poll(context)));
@@ -206,20 +206,20 @@ impl<S: Source> Shared<S> {
             let error = catch_panic(self.source.follow(service, feed)).await;
             failures = if feed.has_answered() { 1 } else { failures + 1 };
             feed.interrupted(&error);
-            let pause = self.pause(failures);
+            let (first, longest) = (self.options.reconnect_interval, self.options.max_reconnect_interval);
+            let pause = jittered(first, longest, failures);
             tracing::warn!(target: "rpcx::discovery", service, %error, failures, ?pause, "the source of a discovery was lost");
             tokio::time::sleep(pause).await;
         }
     }
+}
 
-    /// The wait after so many failures in a row: a random time between half a step and a whole one, so that clients which
-    /// lost a registry together do not come back together.
-    fn pause(&self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(31);
-        let step = self.options.reconnect_interval.saturating_mul(1 << doublings);
-        let step = step.min(self.options.max_reconnect_interval);
-        // The seed of a new hasher is random; these waits are rare.
-        let random = RandomState::new().build_hasher().finish() >> 32;
-        step / 2 + (step / 2).mul_f64(random as f64 / f64::from(u32::MAX))
-    }
+/// The wait after so many failures in a row: a random time between half a step and a whole one, so that programs which lost a
+/// registry together do not come back together. The first step doubles up to the longest.
+pub(super) fn jittered(first: Duration, longest: Duration, failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(31);
+    let step = first.saturating_mul(1 << doublings).min(longest);
+    // The seed of a new hasher is random; these waits are rare.
+    let random = RandomState::new().build_hasher().finish() >> 32;
+    step / 2 + (step / 2).mul_f64(random as f64 / f64::from(u32::MAX))
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::discovery::{Announced, Announcement, Node, NodeMetadata, Registry};
+use crate::discovery::{Announced, Announcement, Load, Node, NodeMetadata, Registry};
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::shard::Shard;
 use crate::transport::Address;
 
 /// First and longest step of the wait before a registry that failed is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A registry, with whether it was opened for this server alone and ends with it.
 pub(super) type OwnedRegistry = (Arc<dyn Registry>, bool);
@@ -76,13 +76,15 @@ impl Announcer {
         registries: Vec<OwnedRegistry>,
         addresses: Vec<Arc<str>>,
         metadata: ServiceMetadata,
+        load: &Load,
         shard: &Shard,
         tracker: &TaskTracker,
     ) -> Announcer {
         let goal = watch::Sender::new(Goal::default());
         let begin = |(registry, owned)| {
             let (sender, progress) = watch::channel(Progress::default());
-            let keeper = Keeper { registry, owned, held: BTreeMap::new(), progress: sender };
+            let load = load.clone();
+            let keeper = Keeper { registry, owned, load, held: BTreeMap::new(), progress: sender };
             shard.spawn(tracker.track_future(keeper.run(goal.subscribe())));
             progress
         };
@@ -157,6 +159,8 @@ impl Announcer {
 struct Keeper {
     registry: Arc<dyn Registry>,
     owned: bool,
+    /// What the server has done.
+    load: Load,
     /// What the registry was told and has taken.
     held: BTreeMap<Place, (NodeMetadata, Arc<dyn Announced>)>,
     progress: watch::Sender<Progress>,
@@ -227,7 +231,7 @@ impl Keeper {
             None => {
                 let (service, address) = place.clone();
                 let node = Node::new(address, metadata.clone())?;
-                let announced = self.registry.announce(Announcement { service, node }).await?;
+                let announced = self.registry.announce(Announcement { service, node, load: Some(self.load.clone()) }).await?;
                 self.held.insert(place.clone(), (metadata.clone(), announced));
             }
         }

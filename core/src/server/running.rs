@@ -17,7 +17,7 @@ use super::protocol::Protocol;
 use super::push::ConnectionHandle;
 use super::table::{Method, Service};
 use crate::config::ServerOptions;
-use crate::discovery::NodeMetadata;
+use crate::discovery::{Load, LoadCounts, NodeMetadata};
 use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::interceptor::{AccessList, Tee, parent};
 use crate::shard::{Shard, ShardSet};
@@ -113,7 +113,7 @@ impl Server {
         let addresses = listeners.iter().map(|listener| listener.address()).collect();
         let tasks = TaskTracker::new();
         let announcer = announcing.map(|(registries, addresses, metadata)| {
-            Announcer::start(registries, addresses, metadata, &shards[0], &tasks)
+            Announcer::start(registries, addresses, metadata, &load(&core), &shards[0], &tasks)
         });
         let shared = Arc::new(Shared {
             core,
@@ -337,6 +337,18 @@ impl Server {
     fn take_shards(&self) -> Option<ShardSet> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// What the server has done, for registries.
+fn load(core: &Arc<ServerCore>) -> Load {
+    let core = Arc::downgrade(core);
+    Load::new(move || {
+        let count = |core: Arc<ServerCore>| {
+            let stats = core.stats();
+            LoadCounts { calls: stats.calls, connections: stats.connections.opened }
+        };
+        core.upgrade().map(count).unwrap_or_default()
+    })
 }
 
 impl std::fmt::Debug for Server {

@@ -45,6 +45,8 @@ metrics! {
     "rpcx_client_retries_total" counter ["service", "method"] "Attempts after the first.";
     "rpcx_client_call_duration_seconds" histogram ["service", "method"] "Time from a call to its answer, of calls that the service answered.";
     "rpcx_client_in_flight" gauge [] "Calls that wait for their answers.";
+    "rpcx_client_nodes" gauge ["service"] "Servers that discovery has listed, those that get no calls too.";
+    "rpcx_client_discovery_stale_seconds" gauge ["service"] "How long the registry has not confirmed that list; 0 while it does.";
     "rpcx_client_connections_opened_total" counter [] "Connections opened.";
     "rpcx_client_connections_failed_total" counter [] "Connections that could not be opened.";
     "rpcx_client_connections_closed_total" counter [] "Connections that were open and have ended.";
@@ -117,6 +119,11 @@ impl Exposition {
             out.value("errors_total", &[("kind", reason.kind().as_str()), ("reason", reason.as_str())], count);
         }
         out.value("in_flight", &[], stats.in_flight);
+        for service in &stats.services {
+            let labels = [("service", service.service.as_str())];
+            out.value("nodes", &labels, service.nodes);
+            out.sample("discovery_stale_seconds", "", &labels, service.stale_ms.unwrap_or_default() as f64 / 1e3);
+        }
         out.value("connections_opened_total", &[], stats.connections.opened);
         out.value("connections_failed_total", &[], stats.connections.failed);
         out.value("connections_closed_total", &[], stats.connections.closed);

@@ -229,6 +229,7 @@ impl ClientRecorder {
             pushes: self.common.pushes(),
             methods,
             retry_budget_left: 0,
+            services: Vec::new(),
             servers: Vec::new(),
         }
     }

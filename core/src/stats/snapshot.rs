@@ -36,8 +36,44 @@ pub struct ClientStats {
     pub methods: Vec<MethodStats>,
     /// Retries that the budget still allows now.
     pub retry_budget_left: u64,
+    /// What discovery knows of each service that was used, by name.
+    pub services: Vec<ServiceStats>,
     /// Each server of each service that was used, by service and address.
     pub servers: Vec<EndpointStats>,
+}
+
+/// What discovery knows of a service.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ServiceStats {
+    /// The service path.
+    pub service: String,
+    /// How far its list of servers is to be believed: `unknown` before the first answer, `live`, or `stale` while the
+    /// registry cannot be reached or its answer is in doubt.
+    pub state: &'static str,
+    /// Servers on the list, those that get no calls too.
+    pub nodes: u64,
+    /// Since when the list is `stale`, in milliseconds.
+    pub stale_ms: Option<u64>,
+    /// Why the registry cannot be reached, where it cannot.
+    pub problem: Option<String>,
+}
+
+impl ServiceStats {
+    pub(crate) fn new(service: &str, nodes: usize, problem: Option<&str>, stale: Option<Duration>, known: bool) -> Self {
+        let state = match (known, stale) {
+            (false, _) => "unknown",
+            (true, None) => "live",
+            (true, Some(_)) => "stale",
+        };
+        Self {
+            service: service.to_owned(),
+            state,
+            nodes: nodes as u64,
+            stale_ms: stale.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            problem: problem.map(str::to_owned),
+        }
+    }
 }
 
 /// One server as a client sees it, for one of its services.

@@ -86,7 +86,7 @@ fn every_discovery_passes_the_filters() {
         for node in &nodes {
             board.put("Who", node);
             let node = node.parse().unwrap();
-            let announcement = rpcx::discovery::Announcement { service: "Who".into(), node };
+            let announcement = rpcx::discovery::Announcement { service: "Who".into(), node, load: None };
             rpcx::discovery::Registry::announce(&registry, announcement).await.unwrap();
         }
         let list: Arc<dyn Discovery> = Arc::new(Multiple::new(parsed()));

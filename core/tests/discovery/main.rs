@@ -2,6 +2,7 @@
 
 mod announce;
 mod board;
+mod keeping;
 mod local;
 mod scale;
 mod sessions;

@@ -1,0 +1,9 @@
+//! Servers and clients in a real etcd, beside Go's.
+
+mod clients;
+mod faults;
+mod go;
+mod secured;
+mod servers;
+mod support;
+mod vectors;
