@@ -20,10 +20,12 @@
 //! Handles may be used after `close`: they answer with `closed`. A handle from before a fork answers so in the child, and
 //! dropping it there does nothing. The threads are made with the first handle and end with the last.
 
+mod callers;
 mod client;
 mod driver;
 mod event_fd;
 mod fork;
+mod guest;
 mod job;
 pub mod logs;
 mod mailbox;
@@ -40,6 +42,7 @@ pub use client::{Client, ClientConfig, Discovery, HeldPush, Push};
 pub use driver::Driver;
 pub use event_fd::EventFd;
 pub use fork::Owned;
+pub use guest::{LoopGuest, Watch};
 pub use job::Running;
 pub use method::{InformReply, Kind, Method, Reply};
 pub use queue::Queue;

@@ -1,6 +1,8 @@
 //! A method of a service and the ways to call it: bytes in, bytes out.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +10,11 @@ use rpcx::client::{AnyBytes, CallOptions, Response};
 use rpcx::protocol::Metadata;
 use rpcx::{Error, Result};
 
+use crate::callers::Waiting;
 use crate::fork::Owned;
 use crate::job::{self, Running};
 use crate::runtime::Lease;
+use crate::shard::Shard;
 
 /// Who gets the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +151,8 @@ impl Method {
         E: From<Error>,
         C: FnMut() -> Result<(), E>,
     {
-        wait(check, |done| self.start(kind, payload, options, done))
+        let lease = self.parts.get()?.lease.clone();
+        wait_driving(&lease, check, |done| self.start(kind, payload, options, done))
     }
 
     /// [`start_inform`](Self::start_inform) as [`call_blocking`](Self::call_blocking).
@@ -185,16 +190,64 @@ impl std::fmt::Debug for Method {
 /// How often a thread that waits looks for signals.
 const CHECK: Duration = Duration::from_millis(100);
 
+struct Landing<T> {
+    result: Option<Result<T>>,
+    /// The thread drives a shard while it waits.
+    driver: Option<Waker>,
+}
+
 /// Where a thread waits for one result.
 pub(crate) struct Slot<T> {
-    result: Mutex<Option<Result<T>>>,
+    landing: Mutex<Landing<T>>,
     come: Condvar,
 }
 
 impl<T> Slot<T> {
+    fn new() -> Arc<Slot<T>> {
+        Arc::new(Slot { landing: Mutex::new(Landing { result: None, driver: None }), come: Condvar::new() })
+    }
+
+    fn landing(&self) -> MutexGuard<'_, Landing<T>> {
+        self.landing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn put(&self, result: Result<T>) {
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        self.come.notify_one();
+        let driver = {
+            let mut landing = self.landing();
+            landing.result = Some(result);
+            landing.driver.take()
+        };
+        match driver {
+            Some(driver) => driver.wake(),
+            None => self.come.notify_one(),
+        }
+    }
+
+    /// Waits, at most for `limit`, driving the shard; says whether it could.
+    fn drive(&self, shard: &Shard, limit: Duration) -> bool {
+        let filled = poll_fn(|cx| {
+            let mut landing = self.landing();
+            if landing.result.is_some() {
+                return Poll::Ready(());
+            }
+            landing.driver = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        // Without a result it is all the same.
+        let drove = shard.visit(async { drop(tokio::time::timeout(limit, filled).await) }).is_some();
+        self.landing().driver = None;
+        drove
+    }
+
+    /// Waits, at most for `limit`.
+    fn wait(&self, limit: Duration) -> Option<Result<T>> {
+        let landing = self.landing();
+        let mut landing = self
+            .come
+            .wait_timeout_while(landing, limit, |landing| landing.result.is_none())
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        landing.result.take()
     }
 }
 
@@ -208,23 +261,46 @@ where
     E: From<Error>,
 {
     crate::runtime::may_block()?;
-    let slot = Arc::new(Slot { result: Mutex::new(None), come: Condvar::new() });
+    let slot = Slot::new();
     let told = slot.clone();
     let running = start(Box::new(move |result| told.put(result)))?;
-    let mut result = slot.result.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        if let Some(result) = result.take() {
+        if let Some(result) = slot.wait(CHECK) {
             return result.map_err(E::from);
         }
-        let (held, timeout) = slot.come.wait_timeout(result, CHECK).unwrap_or_else(PoisonError::into_inner);
-        result = held;
-        if timeout.timed_out() && result.is_none() {
-            drop(result);
-            if let Err(error) = check() {
-                running.cancel();
-                return Err(error);
-            }
-            result = slot.result.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = check() {
+            running.cancel();
+            return Err(error);
+        }
+    }
+}
+
+/// [`wait`] for a call: a thread that is alone with it drives the shard itself.
+fn wait_driving<T, E>(
+    lease: &Lease,
+    mut check: impl FnMut() -> Result<(), E>,
+    start: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>) -> Result<Running>,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Error>,
+{
+    let Some(shard) = lease.only() else { return wait(check, start) };
+    crate::runtime::may_block()?;
+    let waiting = Waiting::begin(shard);
+    let mut drives = waiting.drives();
+    let slot = Slot::new();
+    let told = slot.clone();
+    let running = start(Box::new(move |result| told.put(result)))?;
+    loop {
+        drives = drives && slot.drive(shard, CHECK);
+        let limit = if drives { Duration::ZERO } else { CHECK };
+        if let Some(result) = slot.wait(limit) {
+            return result.map_err(E::from);
+        }
+        if let Err(error) = check() {
+            running.cancel();
+            return Err(error);
         }
     }
 }

@@ -123,7 +123,7 @@ impl Lease {
         let name = state.name.clone().unwrap_or_else(|| "rpcx-shard".to_owned());
         while state.shards.len() < count.max(state.floor) {
             let shard = Shard::start(&name, state.shards.len())?;
-            state.shards.push(Arc::new(shard));
+            state.shards.push(shard);
         }
         state.leases += 1;
         // Handles that want few shards are spread over those there are.
@@ -143,6 +143,14 @@ impl Lease {
         match self.shards.iter().find(|shard| shard.mailbox().is_here()) {
             Some(here) => here,
             None => &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()],
+        }
+    }
+
+    /// The one shard of a handle that has no more.
+    pub(crate) fn only(&self) -> Option<&Arc<Shard>> {
+        match &self.shards[..] {
+            [only] => Some(only),
+            _ => None,
         }
     }
 

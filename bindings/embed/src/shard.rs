@@ -2,11 +2,15 @@
 //!
 //! A wake-up from one thread to another costs more than the rest of a call. A foreign thread that does nothing but wait for
 //! a queue (Java's poller) therefore drives the shard itself while it waits, as the event loops of others do, and takes its
-//! results without a hop. While it is away with them nobody drives; our own thread looks every few milliseconds and takes
-//! over when the guest stays away, so that no code of a user can stop connections for longer.
+//! results without a hop. So does a thread that waits for a call while no other one does, and an event loop, which watches
+//! the runtime's descriptor and lets it have a turn when that is readable. While the guest is away nobody drives; our own
+//! thread looks every few milliseconds and takes over when the guest stays away, so that no code of a user can stop
+//! connections for longer.
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rpcx::{Error, Reason, Result};
@@ -14,6 +18,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::callers::Callers;
+use crate::event_fd::{EventFd, readiness};
 use crate::logs;
 use crate::mailbox::Mailbox;
 
@@ -39,6 +45,10 @@ struct State {
     asleep: bool,
     /// The shard has ended, no guest gets in.
     ended: bool,
+    /// A guest that does not wait is told when our own thread has left.
+    invited: Option<Arc<EventFd>>,
+    /// Our own thread is to drive at once.
+    recalled: bool,
 }
 
 /// What the shard's thread and its guests share.
@@ -63,6 +73,8 @@ pub(crate) struct Shard {
     mailbox: Arc<Mailbox>,
     control: Arc<Control>,
     runtime: Arc<Runtime>,
+    readiness: OnceLock<Option<Arc<OwnedFd>>>,
+    callers: Callers,
 }
 
 impl Shard {
@@ -70,14 +82,15 @@ impl Shard {
     ///
     /// # Errors
     /// `internal.system` when the system refuses a runtime or a thread.
-    pub(crate) fn start(name: &str, number: usize) -> Result<Shard> {
+    pub(crate) fn start(name: &str, number: usize) -> Result<Arc<Shard>> {
         let name = format!("{name}-{number}");
         let refused = |what: &str, error: std::io::Error| {
             Error::new(Reason::InternalSystem, format!("cannot make a {what} for a shard: {error}")).with_source(error)
         };
         let runtime = Builder::new_current_thread().enable_all().thread_name(&name).build();
         let runtime = Arc::new(runtime.map_err(|error| refused("runtime", error))?);
-        let state = State { driver: Driver::Own, wanted: false, asleep: false, ended: false };
+        let state =
+            State { driver: Driver::Own, wanted: false, asleep: false, ended: false, invited: None, recalled: false };
         let control = Arc::new(Control {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -90,7 +103,16 @@ impl Shard {
         handle.spawn(mailbox.clone().run());
         let own = Own { runtime: runtime.clone(), mailbox: mailbox.clone(), control: control.clone() };
         std::thread::Builder::new().name(name).spawn(move || own.run()).map_err(|error| refused("thread", error))?;
-        Ok(Shard { handle, mailbox, control, runtime })
+        let shard = Arc::new(Shard {
+            handle,
+            mailbox,
+            control,
+            runtime,
+            readiness: OnceLock::new(),
+            callers: Callers::default(),
+        });
+        shard.mailbox.belong_to(&shard);
+        Ok(shard)
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -112,17 +134,6 @@ impl Shard {
         if Handle::try_current().is_ok() || !self.come_in() {
             return None;
         }
-        /// Leaves also when a task panics past the runtime.
-        struct Leave<'a>(&'a Control);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                let mut state = self.0.state();
-                state.driver = Driver::Nobody;
-                if state.asleep || state.ended || self.0.stop.is_cancelled() {
-                    self.0.changed.notify_all();
-                }
-            }
-        }
         let _leave = Leave(&self.control);
         let both = async {
             tokio::select! {
@@ -132,6 +143,60 @@ impl Shard {
             }
         };
         drive(&self.runtime, &self.mailbox, both)
+    }
+
+    /// A descriptor that is readable when the runtime has something to do that does not wait for a time; to be watched by
+    /// a loop that drives it. `None` where the system does not tell which it is.
+    pub(crate) fn readiness(&self) -> Option<Arc<OwnedFd>> {
+        let _entered = self.handle.enter();
+        self.readiness.get_or_init(|| readiness().map(Arc::new)).clone()
+    }
+
+    /// The threads that wait for calls here.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// Asks our own thread to leave, and has a guest told that does not wait for it.
+    pub(crate) fn invite(&self, guest: &Arc<EventFd>) {
+        let mut state = self.control.state();
+        match state.driver {
+            Driver::Own => {
+                state.invited = Some(guest.clone());
+                self.control.leave.notify_one();
+            }
+            Driver::Nobody => guest.signal(),
+            Driver::Guest => {}
+        }
+    }
+
+    /// Our own thread drives, so that a turn would be refused.
+    pub(crate) fn is_driven_here(&self) -> bool {
+        self.control.state().driver == Driver::Own
+    }
+
+    /// Has our own thread drive again at once.
+    pub(crate) fn recall(&self) {
+        self.control.state().recalled = true;
+        self.control.changed.notify_all();
+    }
+
+    /// Does on this thread what there is to do, without waiting for more. False when somebody else drives.
+    pub(crate) fn turn(&self) -> bool {
+        if Handle::try_current().is_ok() {
+            return false;
+        }
+        {
+            let mut state = self.control.state();
+            if state.ended || state.recalled || state.driver != Driver::Nobody {
+                return false;
+            }
+            state.driver = Driver::Guest;
+            self.control.visits.fetch_add(1, Ordering::Relaxed);
+        }
+        let _leave = Leave(&self.control);
+        drive(&self.runtime, &self.mailbox, Pass { mailbox: &self.mailbox, rounds: 0 });
+        true
     }
 
     fn come_in(&self) -> bool {
@@ -158,6 +223,41 @@ impl Drop for Shard {
         self.control.stop.cancel();
         let _state = self.control.state();
         self.control.changed.notify_all();
+    }
+}
+
+/// Ends a guest's visit, also when a task panics past the runtime.
+struct Leave<'a>(&'a Control);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.driver = Driver::Nobody;
+        if state.asleep || state.ended || state.recalled || self.0.stop.is_cancelled() {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+/// Most rounds of one turn: what is left then keeps the guest's own thread from its other work.
+const ROUNDS: u32 = 16;
+
+/// A turn: the runtime looks for events between two polls of this, so that what came is dealt with at the third.
+struct Pass<'a> {
+    mailbox: &'a Mailbox,
+    rounds: u32,
+}
+
+impl Future for Pass<'_> {
+    type Output = ();
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.rounds += 1;
+        if self.rounds > ROUNDS || (self.rounds > 2 && self.mailbox.is_quiet()) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -189,11 +289,16 @@ impl Own {
             if control.stop.is_cancelled() {
                 break;
             }
+            let invited = state.invited.take();
             // A call to leave may be one that was heard before.
-            if state.wanted {
+            if state.wanted || invited.is_some() {
                 state.driver = Driver::Nobody;
+                state.recalled = false;
                 control.changed.notify_all();
                 drop(state);
+                if let Some(guest) = invited {
+                    guest.signal();
+                }
                 if !self.watch() {
                     break;
                 }
@@ -222,6 +327,11 @@ impl Own {
             let visits = control.visits.load(Ordering::Relaxed);
             match state.driver {
                 Driver::Nobody if control.stop.is_cancelled() => return false,
+                Driver::Nobody if state.recalled && !state.wanted => {
+                    state.recalled = false;
+                    state.driver = Driver::Own;
+                    return true;
+                }
                 Driver::Nobody if !state.wanted => match since {
                     Some((at, seen)) if seen == visits && at.elapsed() >= TICK => {
                         state.driver = Driver::Own;
