@@ -58,7 +58,7 @@ def test_an_import_takes_along_only_what_is_used() -> None:
     text = """
         import sys
         import rpcx
-        large = {"asyncio", "msgspec", "inspect", "logging", "rpcx._rpcx"}
+        large = {"asyncio", "msgspec", "inspect", "logging", "typing", "rpcx._rpcx"}
         assert not large & set(sys.modules), large & set(sys.modules)
         assert set(rpcx.__all__) <= set(dir(rpcx))
         assert set(rpcx.sync.__all__) <= set(dir(rpcx.sync))

@@ -151,6 +151,22 @@ impl Method {
         E: From<Error>,
         C: FnMut() -> Result<(), E>,
     {
+        wait(check, |done| self.start(kind, payload, options, done))
+    }
+
+    /// [`call_blocking`](Self::call_blocking), but a thread that calls alone, call after call, drives the shard itself
+    /// while it waits, so that no other thread has to be woken for it.
+    ///
+    /// What runs on a shard's thread then runs on this one: every `done`, sink and handler of the process. For languages
+    /// whose user has no code in them; such code could want a lock that this thread holds.
+    ///
+    /// # Errors
+    /// The call's, or that of `check`.
+    pub fn call_driving<E, C>(&self, kind: Kind, payload: Bytes, options: CallOptions, check: C) -> Result<Reply, E>
+    where
+        E: From<Error>,
+        C: FnMut() -> Result<(), E>,
+    {
         let lease = self.parts.get()?.lease.clone();
         wait_driving(&lease, check, |done| self.start(kind, payload, options, done))
     }

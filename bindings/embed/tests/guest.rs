@@ -168,7 +168,7 @@ fn threads_that_wait_alone_drive_and_others_do_not_wait_for_them() {
     let (_server, method, _client) = echo();
     let call = |method: &Method| {
         let payload = Bytes::from_static(b"y");
-        method.call_blocking(Kind::Call, payload, CallOptions::new(), || Ok::<(), Error>(())).unwrap()
+        method.call_driving(Kind::Call, payload, CallOptions::new(), || Ok::<(), Error>(())).unwrap()
     };
     for _ in 0..5 {
         (0..200).for_each(|_| assert_eq!(call(&method).payload, "y"));
@@ -202,10 +202,10 @@ fn a_call_that_waits_for_long_is_cancelled_by_its_check_while_it_drives() {
     let client = Client::open(ClientConfig { discovery, ..ClientConfig::default() }).unwrap();
     let method = client.method("Echo", "Raw").unwrap();
     for _ in 0..50 {
-        method.call_blocking(Kind::Call, Bytes::new(), CallOptions::new(), || Ok::<(), Error>(())).unwrap();
+        method.call_driving(Kind::Call, Bytes::new(), CallOptions::new(), || Ok::<(), Error>(())).unwrap();
     }
     let stop = || Err(Error::new(rpcx_embed::Reason::CancelledCaller, "a signal"));
-    let error = method.call_blocking(Kind::Call, Bytes::from_static(b"wait"), CallOptions::new(), stop).unwrap_err();
+    let error = method.call_driving(Kind::Call, Bytes::from_static(b"wait"), CallOptions::new(), stop).unwrap_err();
     assert_eq!(error.message(), "a signal");
     let until = Instant::now() + LIMIT;
     while !kept.lock().unwrap().iter().any(Request::is_cancelled) {

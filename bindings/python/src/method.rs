@@ -97,7 +97,7 @@ impl Method {
         let (payload, options, kind) = (convert::payload(payload), Options::of(options), self::kind(kind));
         let cancel = cancel.map(Bound::get);
         let reply = py.detach(|| match cancel {
-            None => self.0.call_blocking(kind, payload, options, check),
+            None => self.0.call_driving(kind, payload, options, check),
             Some(_) => wait(cancel, |done| self.0.start(kind, payload, options, done)),
         })?;
         if full {

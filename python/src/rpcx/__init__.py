@@ -10,9 +10,10 @@
 errors and behaviour are the same in every language of the library: ``docs/CONFIGURATION.md``, ``docs/ERRORS.md``.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+# As `typing` has it, which is not worth an import here.
+TYPE_CHECKING = False
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from . import codec, errors, sync
     from ._core import ClientCall, Discovery, InformReply, Push, Response
     from ._dispatch import ServerCall

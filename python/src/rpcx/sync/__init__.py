@@ -6,9 +6,10 @@
 Ctrl-C ends a call that waits on the main thread; a `rpcx.Cancellation` ends calls from any other.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+# As `typing` has it, which is not worth an import here.
+TYPE_CHECKING = False
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from .client import Batch, Client, Interceptor, Method, Next, Pushes, Service
     from .server import Authenticator, Server, ServerInterceptor, ServerNext
 
