@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
+
+use crate::shard::Shard;
 
 /// Something that goes on with a turn on its shard.
 pub(crate) trait Turn: Send + Sync {
@@ -40,6 +42,7 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
     /// The shard's number in this process.
     number: usize,
+    shard: OnceLock<Weak<Shard>>,
 }
 
 thread_local! {
@@ -50,7 +53,7 @@ thread_local! {
 
 impl Mailbox {
     pub(crate) fn new(number: usize) -> Mailbox {
-        Mailbox { state: Mutex::default(), number }
+        Mailbox { state: Mutex::default(), number, shard: OnceLock::new() }
     }
 
     pub(crate) fn number(&self) -> usize {
@@ -69,6 +72,23 @@ impl Mailbox {
     /// The mailbox of the shard whose thread this is.
     pub(crate) fn here() -> Option<Arc<Mailbox>> {
         HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+    }
+
+    /// Says whose it is.
+    pub(crate) fn belong_to(&self, shard: &Arc<Shard>) {
+        // It is said once, by the shard as it starts.
+        let _ = self.shard.set(Arc::downgrade(shard));
+    }
+
+    /// The shard that it belongs to.
+    pub(crate) fn shard(&self) -> Option<Weak<Shard>> {
+        self.shard.get().cloned()
+    }
+
+    /// Nothing waits, and what comes wakes the shard.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.closed || (state.entries.is_empty() && state.runner.is_some())
     }
 
     /// Whether this thread is the mailbox's shard.
@@ -146,16 +166,22 @@ impl Mailbox {
                 Poll::Ready(())
             })
             .await;
-            for entry in batch.drain(..) {
-                match entry {
-                    Entry::Turn(turn) => turn.turn(),
-                    Entry::Wake(waker) => waker.wake(),
-                }
-            }
+            Mailbox::deliver(&mut batch);
+            // What the batch itself left here, such as queues to announce, goes along with it.
+            std::mem::swap(&mut self.state().entries, &mut batch);
             // Connections and timers have their turn too, however busy the calls are. Where nothing waits there is no need
             // for that, and for the system call that the runtime makes for it.
             if !self.state().entries.is_empty() {
                 tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn deliver(batch: &mut Vec<Entry>) {
+        for entry in batch.drain(..) {
+            match entry {
+                Entry::Turn(turn) => turn.turn(),
+                Entry::Wake(waker) => waker.wake(),
             }
         }
     }

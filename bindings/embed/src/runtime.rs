@@ -129,7 +129,7 @@ impl Lease {
         let name = state.name.clone().unwrap_or_else(|| "rpcx-shard".to_owned());
         while state.shards.len() < count.max(state.floor) {
             let shard = Shard::start(&name, state.shards.len())?;
-            state.shards.push(Arc::new(shard));
+            state.shards.push(shard);
         }
         state.leases += 1;
         // Handles that want few shards are spread over those there are.

@@ -2,17 +2,19 @@
 //!
 //! A wake-up from one thread to another costs more than the rest of a call. A foreign thread that does nothing but wait for
 //! a queue (Java's poller) therefore drives the shard itself while it waits, as the event loops of others do, and takes its
-//! results without a hop. While it is away with them nobody drives; our own thread looks every few milliseconds and takes
-//! over when the guest stays away, so that no code of a user can stop connections for longer.
+//! results without a hop. So does an event loop, which watches the runtime's descriptor and lets it have a turn when that is
+//! readable. While the guest is away nobody drives; our own thread looks every few milliseconds and takes over when the guest
+//! stays away, so that no code of a user can stop connections for longer.
 //!
 //! A thread that makes one blocking call after the other drives as well, as long as nothing else needs the shard: no server,
 //! no subscription, no call but its own. Whatever else begins calls our own thread back at once.
 
 use std::future::poll_fn;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rpcx::{Error, Reason, Result};
@@ -20,6 +22,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::event_fd::{EventFd, readiness};
 use crate::logs;
 use crate::mailbox::Mailbox;
 
@@ -54,6 +57,8 @@ struct State {
     caller: Option<Waker>,
     /// Our own thread is to take over from callers without waiting for the next one.
     urgent: bool,
+    /// A guest that does not wait is told when our own thread has left.
+    invited: Option<Arc<EventFd>>,
 }
 
 /// What the shard's thread and its guests share.
@@ -78,6 +83,12 @@ impl Control {
         state.urgent = false;
         self.callers.store(false, Ordering::SeqCst);
         true
+    }
+
+    fn let_guest_in(&self, state: &mut State) {
+        state.driver = Driver::Guest;
+        self.visits.fetch_add(1, Ordering::Relaxed);
+        self.callers.store(false, Ordering::SeqCst);
     }
 
     /// Waits until our own thread does not drive.
@@ -179,6 +190,7 @@ pub(crate) struct Shard {
     mailbox: Arc<Mailbox>,
     control: Arc<Control>,
     runtime: Arc<Runtime>,
+    readiness: OnceLock<Option<Arc<OwnedFd>>>,
 }
 
 impl Shard {
@@ -186,7 +198,7 @@ impl Shard {
     ///
     /// # Errors
     /// `internal.system` when the system refuses a runtime or a thread.
-    pub(crate) fn start(name: &str, number: usize) -> Result<Shard> {
+    pub(crate) fn start(name: &str, number: usize) -> Result<Arc<Shard>> {
         let name = format!("{name}-{number}");
         let refused = |what: &str, error: std::io::Error| {
             Error::new(Reason::InternalSystem, format!("cannot make a {what} for a shard: {error}")).with_source(error)
@@ -201,6 +213,7 @@ impl Shard {
             called_away: false,
             caller: None,
             urgent: false,
+            invited: None,
         };
         let control = Arc::new(Control {
             state: Mutex::new(state),
@@ -217,7 +230,9 @@ impl Shard {
         handle.spawn(mailbox.clone().run());
         let own = Own { runtime: runtime.clone(), mailbox: mailbox.clone(), control: control.clone() };
         std::thread::Builder::new().name(name).spawn(move || own.run()).map_err(|error| refused("thread", error))?;
-        Ok(Shard { handle, mailbox, control, runtime })
+        let shard = Arc::new(Shard { handle, mailbox, control, runtime, readiness: OnceLock::new() });
+        shard.mailbox.belong_to(&shard);
+        Ok(shard)
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -238,17 +253,6 @@ impl Shard {
     pub(crate) fn visit<T>(&self, until: impl Future<Output = T>) -> Option<T> {
         if Handle::try_current().is_ok() || !self.come_in() {
             return None;
-        }
-        /// Leaves also when a task panics past the runtime.
-        struct Leave<'a>(&'a Control);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                let mut state = self.0.state();
-                state.driver = Driver::Nobody;
-                if state.asleep || state.ended || self.0.stop.is_cancelled() {
-                    self.0.changed.notify_all();
-                }
-            }
         }
         let _leave = Leave(&self.control);
         let both = async {
@@ -342,15 +346,55 @@ impl Shard {
         self.control.pace.end();
     }
 
+    /// A descriptor that is readable when the runtime has something to do that does not wait for a time; to be watched by
+    /// a loop that drives it. `None` where the system does not tell which it is.
+    pub(crate) fn readiness(&self) -> Option<Arc<OwnedFd>> {
+        let _entered = self.handle.enter();
+        self.readiness.get_or_init(|| readiness().map(Arc::new)).clone()
+    }
+
+    /// Asks our own thread to leave, and has a guest told that does not wait for it.
+    pub(crate) fn invite(&self, guest: &Arc<EventFd>) {
+        let mut state = self.control.state();
+        match state.driver {
+            Driver::Own => {
+                state.invited = Some(guest.clone());
+                self.control.leave.notify_one();
+            }
+            Driver::Nobody | Driver::Away => guest.signal(),
+            Driver::Guest | Driver::Caller => {}
+        }
+    }
+
+    /// Our own thread drives, so that a turn would be refused.
+    pub(crate) fn is_driven_here(&self) -> bool {
+        self.control.state().driver == Driver::Own
+    }
+
+    /// Does on this thread what there is to do, without waiting for more. False when somebody else drives.
+    pub(crate) fn turn(&self) -> bool {
+        if Handle::try_current().is_ok() {
+            return false;
+        }
+        {
+            let mut state = self.control.state();
+            if state.ended || !matches!(state.driver, Driver::Nobody | Driver::Away) {
+                return false;
+            }
+            self.control.let_guest_in(&mut state);
+        }
+        let _leave = Leave(&self.control);
+        drive(&self.runtime, &self.mailbox, false, Pass { mailbox: &self.mailbox, rounds: 0 });
+        true
+    }
+
     fn come_in(&self) -> bool {
         let mut state = self.control.ask_out(self.control.state());
         if state.ended || matches!(state.driver, Driver::Guest | Driver::Caller) {
             return false;
         }
-        state.driver = Driver::Guest;
         state.wanted = false;
-        self.control.visits.fetch_add(1, Ordering::Relaxed);
-        self.control.callers.store(false, Ordering::SeqCst);
+        self.control.let_guest_in(&mut state);
         true
     }
 }
@@ -362,6 +406,41 @@ impl Drop for Shard {
         self.control.stop.cancel();
         let _state = self.control.state();
         self.control.changed.notify_all();
+    }
+}
+
+/// Ends a guest's visit, also when a task panics past the runtime.
+struct Leave<'a>(&'a Control);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.driver = Driver::Nobody;
+        if state.asleep || state.ended || self.0.stop.is_cancelled() {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+/// Most rounds of one turn: what is left then keeps the guest's own thread from its other work.
+const ROUNDS: u32 = 16;
+
+/// A turn: the runtime looks for events between two polls of this, so that what came is dealt with at the third.
+struct Pass<'a> {
+    mailbox: &'a Mailbox,
+    rounds: u32,
+}
+
+impl Future for Pass<'_> {
+    type Output = ();
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.rounds += 1;
+        if self.rounds > ROUNDS || (self.rounds > 2 && self.mailbox.is_quiet()) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -393,11 +472,15 @@ impl Own {
             if control.stop.is_cancelled() {
                 break;
             }
+            let invited = state.invited.take();
             // A call to leave may be one that was heard before.
-            if state.wanted {
+            if state.wanted || invited.is_some() {
                 state.driver = Driver::Nobody;
                 control.changed.notify_all();
                 drop(state);
+                if let Some(guest) = invited {
+                    guest.signal();
+                }
                 if !self.watch() {
                     break;
                 }
