@@ -4,8 +4,8 @@
 //! and agrees with them.
 
 use rpcx::config::{
-    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow, RegistryOptions,
-    SelectMode, ServerOptions,
+    CallOptions, ClientOptions, DiscoveryOptions, FailMode, InFlightPolicy, LimitPolicy, OptionRow, PushOverflow,
+    RegistryOptions, SelectMode, ServerOptions,
 };
 use rpcx::error::{Delivery, ErrorKind, Reason, Retry};
 use rpcx::stats::METRICS;
@@ -60,9 +60,14 @@ fn compare(path: &str, expected: &str) {
 fn failures_md_agrees_with_the_tables() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/failures.md")).unwrap();
-    let options =
-        [ClientOptions::rows(), CallOptions::rows(), ServerOptions::rows(), DiscoveryOptions::rows(), RegistryOptions::rows()]
-            .concat();
+    let options = [
+        ClientOptions::rows(),
+        CallOptions::rows(),
+        ServerOptions::rows(),
+        DiscoveryOptions::rows(),
+        RegistryOptions::rows(),
+    ]
+    .concat();
     let mut defaults = 0;
     let mut parts = text.split('`');
     parts.next();

@@ -50,8 +50,7 @@ struct State {
 
 impl Feed {
     pub(super) fn new(empty_hold: Duration) -> Self {
-        let state =
-            State { first: true, answered: false, revision: None, held: None, interrupted: false, doubt: None };
+        let state = State { first: true, answered: false, revision: None, held: None, interrupted: false, doubt: None };
         Self { publisher: Publisher::new(), empty_hold, state: Mutex::new(state), holds: Notify::new() }
     }
 

@@ -75,7 +75,11 @@ mod tests {
     #[test]
     fn go_writes_the_same() {
         for (read, extra, written) in [
-            ("weight=7&group=g1", &[("calls", "0.00"), ("connections", "0.02")][..], "calls=0.00&connections=0.02&group=g1&weight=7"),
+            (
+                "weight=7&group=g1",
+                &[("calls", "0.00"), ("connections", "0.02")][..],
+                "calls=0.00&connections=0.02&group=g1&weight=7",
+            ),
             ("state=inactive&weight=7", &[], "state=inactive&weight=7"),
             ("", &[], ""),
             ("group=b&group=a", &[], "group=b&group=a"),

@@ -231,7 +231,8 @@ impl Keeper {
             None => {
                 let (service, address) = place.clone();
                 let node = Node::new(address, metadata.clone())?;
-                let announced = self.registry.announce(Announcement { service, node, load: Some(self.load.clone()) }).await?;
+                let announced =
+                    self.registry.announce(Announcement { service, node, load: Some(self.load.clone()) }).await?;
                 self.held.insert(place.clone(), (metadata.clone(), announced));
             }
         }

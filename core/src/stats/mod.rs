@@ -21,6 +21,6 @@ pub use prometheus::{CONTENT_TYPE, Exposition, METRICS, MetricRow};
 pub use recorder::{ClientRecorder, ConnectionRecorder, MethodRecorder, Refusal, ServerRecorder};
 pub(crate) use served::ServedMetrics;
 pub use snapshot::{
-    ClientStats, ConnectionTotals, EndpointCalls, EndpointStats, ErrorCounts, LatencyStats, MethodStats, PushTotals, ServiceStats,
-    QueueTotals, RefusedTotals, SCHEMA, ServerStats, Traffic,
+    ClientStats, ConnectionTotals, EndpointCalls, EndpointStats, ErrorCounts, LatencyStats, MethodStats, PushTotals,
+    QueueTotals, RefusedTotals, SCHEMA, ServerStats, ServiceStats, Traffic,
 };

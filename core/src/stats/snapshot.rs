@@ -60,7 +60,13 @@ pub struct ServiceStats {
 }
 
 impl ServiceStats {
-    pub(crate) fn new(service: &str, nodes: usize, problem: Option<&str>, stale: Option<Duration>, known: bool) -> Self {
+    pub(crate) fn new(
+        service: &str,
+        nodes: usize,
+        problem: Option<&str>,
+        stale: Option<Duration>,
+        known: bool,
+    ) -> Self {
         let state = match (known, stale) {
             (false, _) => "unknown",
             (true, None) => "live",

@@ -39,16 +39,17 @@ async fn main() -> rpcx::Result<()> {
         }
     }
     for service in services.split(',') {
-        builder = builder
-            .raw(service, "Echo", |_: Context, payload: Bytes| async move { Ok(payload) })
-            .function(service, "Mul", |_: Context, factors: Factors| async move { Ok(Product { c: factors.a * factors.b }) });
+        builder = builder.raw(service, "Echo", |_: Context, payload: Bytes| async move { Ok(payload) }).function(
+            service,
+            "Mul",
+            |_: Context, factors: Factors| async move { Ok(Product { c: factors.a * factors.b }) },
+        );
     }
     let server = builder.bind(bind).registry_url(&registry).start().await?;
     server.announced(Duration::from_secs(30)).await?;
     println!("serving {}", server.addresses()[0]);
-    let mut ended = signal(SignalKind::terminate()).map_err(|error| {
-        rpcx::Error::new(rpcx::Reason::InternalSystem, error.to_string())
-    })?;
+    let mut ended = signal(SignalKind::terminate())
+        .map_err(|error| rpcx::Error::new(rpcx::Reason::InternalSystem, error.to_string()))?;
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {

@@ -8,7 +8,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a test on a runtime of its own.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let result = runtime.block_on(test);
     runtime.shutdown_timeout(Duration::from_secs(5));
     result

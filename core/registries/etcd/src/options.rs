@@ -86,7 +86,9 @@ fn tls(locator: &mut Locator) -> Result<Option<Tls>> {
     let server_name = locator.take("server_name");
     let named = ca.is_some() || identity.is_some() || server_name.is_some();
     match wanted {
-        Some(false) if named => Err(bad("options `ca`, `cert`, `key` and `server_name` mean TLS, and `tls` says false")),
+        Some(false) if named => {
+            Err(bad("options `ca`, `cert`, `key` and `server_name` mean TLS, and `tls` says false"))
+        }
         None | Some(false) if !named => Ok(None),
         _ => Ok(Some(Tls { ca, identity, server_name })),
     }

@@ -73,7 +73,8 @@ impl Etcd {
     /// Ends well when the changes since the list are not known any more.
     async fn list_and_watch(&self, client: &Client, prefix: &str, feed: &Feed) -> Result<()> {
         let limit = self.options.registry.request_timeout;
-        let late = |_| Error::new(Reason::ConnectTimeout, format!("etcd: no answer within request_timeout ({limit:?})"));
+        let late =
+            |_| Error::new(Reason::ConnectTimeout, format!("etcd: no answer within request_timeout ({limit:?})"));
         let mut requests = kv(client);
         let list = requests.get(prefix, Some(GetOptions::new().with_prefix()));
         let list = tokio::time::timeout(limit, list).await.map_err(late)?.map_err(failed)?;

@@ -113,7 +113,8 @@ impl<S: Store> Registry for StoreRegistry<S> {
     fn announce(&self, announcement: Announcement) -> BoxFuture<'_, Result<Arc<dyn Announced>>> {
         Box::pin(async move {
             let Announcement { service, node, load } = announcement;
-            let (place, text) = (Place { service, address: node.shared_address() }, node.metadata().as_str().to_owned());
+            let (place, text) =
+                (Place { service, address: node.shared_address() }, node.metadata().as_str().to_owned());
             let closed = || Error::new(Reason::ClosedLocal, "the registry is closed");
             let holder = self.shared.roster().announce(place.clone(), text, load).ok_or_else(closed)?;
             let mut handle = Handed { shared: self.shared.clone(), place, holder, kept: false };

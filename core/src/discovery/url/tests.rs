@@ -157,7 +157,8 @@ async fn a_scheme_of_ones_own_announces_and_finds() {
         (schemes.open_registry("board://").expect("registry"), schemes.open("multiple://").expect("own"));
     let mut watch = discovery.watch("Arith");
     let node = "tcp@a:1?weight=2".parse().expect("node");
-    let announced = registry.announce(Announcement { service: "Arith".into(), node, load: None }).await.expect("announced");
+    let announced =
+        registry.announce(Announcement { service: "Arith".into(), node, load: None }).await.expect("announced");
     assert_eq!(watch.changed().await.map(|snapshot| snapshot.nodes()[0].metadata().weight()), Some(2));
     announced.update(NodeMetadata::new("weight=5")).await.expect("updated");
     assert_eq!(watch.changed().await.map(|snapshot| snapshot.nodes()[0].metadata().weight()), Some(5));

@@ -1,6 +1,8 @@
 //! Registry and servers fail under a load of calls.
 
-use crate::support::{Duration, Instant, addresses, client, discovery, eventually, run, seen, server, server_process, until_entry};
+use crate::support::{
+    Duration, Instant, addresses, client, discovery, eventually, run, seen, server, server_process, until_entry,
+};
 use bytes::Bytes;
 use rpcx::client::CallOptions;
 use rpcx_registries::etcd::Etcd;
@@ -98,7 +100,9 @@ fn a_registry_that_is_paused_costs_no_call() {
         tokio::time::sleep(Duration::from_secs(7).saturating_sub(noticed)).await;
         etcd.signal("CONT");
         let back = eventually("both are registered", async || {
-            seen(&watch).ends_with("live") && addresses(&watch).len() == 2 && etcd.entries("/pause/Arith/").await.len() == 2
+            seen(&watch).ends_with("live")
+                && addresses(&watch).len() == 2
+                && etcd.entries("/pause/Arith/").await.len() == 2
         });
         println!("both are registered and seen {:.1?} after the pause", back.await);
         load.end().await;

@@ -1,6 +1,9 @@
 //! Go's servers with our clients, and our servers with Go's clients.
 
-use crate::support::{Duration, LIMIT, Talker, addresses, client, discovery, eventually, run, seen, server_process, until_entry, until_seen, without_means};
+use crate::support::{
+    Duration, LIMIT, Talker, addresses, client, discovery, eventually, run, seen, server_process, until_entry,
+    until_seen, without_means,
+};
 use rpcx_registries::etcd::Etcd;
 use rpcx_registries::go;
 use serde_json::{Value, json};
@@ -37,7 +40,10 @@ fn our_client_follows_a_go_server_from_its_start_to_its_end() {
             for watch in [&arith, &second] {
                 eventually("the node", async || addresses(watch) == [at.clone()]).await;
                 eventually("its means", async || seen(watch).contains("calls")).await;
-                assert_eq!(without_means(seen(watch).split(['?', ' ']).nth(1).unwrap()), "calls=*&connections=*&group=g1&weight=7");
+                assert_eq!(
+                    without_means(seen(watch).split(['?', ' ']).nth(1).unwrap()),
+                    "calls=*&connections=*&group=g1&weight=7"
+                );
             }
             assert_eq!(multiply(&client(&url)).await.unwrap(), 42);
             let node = format!("{base}/Arith/{at}");
@@ -84,10 +90,15 @@ fn a_go_client_follows_our_server_from_its_start_to_its_end() {
             let (mut ours, at) = server_process(&url, &["metadata=weight=7&group=g1"]);
             let mut go = go_client(&etcd, &["-base", base, &format!("-allow-key-not-found={missing}")]);
             let node = format!("{base}/Arith/{at}");
-            go.hear("the first list", |line| line == format!("initial 1 [{at} (weight=7&group=g1)]") || line.starts_with("initial 1 [") && line.contains("group=g1&weight=7"));
+            go.hear("the first list", |line| {
+                line == format!("initial 1 [{at} (weight=7&group=g1)]")
+                    || line.starts_with("initial 1 [") && line.contains("group=g1&weight=7")
+            });
             go.tell("call");
             go.hear("an answer", |line| line == "call 42 <nil>");
-            go.hear("an update", |line| line.contains("calls=") && line.contains("connections=") && line.contains("group=g1&weight=7"));
+            go.hear("an update", |line| {
+                line.contains("calls=") && line.contains("connections=") && line.contains("group=g1&weight=7")
+            });
             etcd.put(&node, "group=g1&state=inactive&weight=7", Some(30)).await;
             go.hear("the edit after our update", |line| line.contains("calls=") && line.contains("state=inactive"));
             go.tell("call");

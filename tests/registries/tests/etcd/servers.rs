@@ -80,7 +80,8 @@ fn metadata_of_every_kind_is_written_as_given_and_refreshed_as_go_does() {
 fn an_operators_edit_survives_and_the_node_comes_back_to_its_lease() {
     run(async {
         let etcd = Etcd::start();
-        let server = server(&etcd.url("/op", "update_interval=500ms&ttl=5s"), &[("metadata", "weight=7&group=g1")]).await;
+        let server =
+            server(&etcd.url("/op", "update_interval=500ms&ttl=5s"), &[("metadata", "weight=7&group=g1")]).await;
         let node = format!("/op/Arith/{}", address(&server));
         let lease = until_entry(&etcd, &node, |_| true).await.lease;
         for (value, ttl) in [("group=g1&state=inactive&weight=7", Some(30)), ("state=active&weight=9", None)] {
