@@ -29,6 +29,8 @@ mod job;
 pub mod logs;
 mod mailbox;
 mod method;
+mod pace;
+mod pipes;
 mod queue;
 mod request;
 pub mod runtime;

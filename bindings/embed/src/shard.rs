@@ -13,7 +13,7 @@ use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::event_fd::{EventFd, readiness};
 use crate::logs;
 use crate::mailbox::Mailbox;
+use crate::pace::Pace;
+use crate::pipes::{self, NoBrokenPipes};
 
 /// How long a guest may be away before our own thread takes over, and how often that looks.
 const TICK: Duration = Duration::from_millis(5);
@@ -125,53 +127,6 @@ impl Control {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How calls that threads wait for follow one another: when it pays to have a thread drive.
-///
-/// To come in costs two hand-overs, as many as a call without that, and saves them from the next call on.
-#[derive(Default)]
-struct Pace {
-    /// When the last one ended, and when the shard was last needed by others, in microseconds of [`now`].
-    ended: AtomicU64,
-    disturbed: AtomicU64,
-    /// How many have followed one another quickly.
-    row: AtomicUsize,
-}
-
-/// Calls that follow within so many microseconds make a row.
-const QUICK: u64 = 1_000;
-/// As long must a row be, and as long, in microseconds, must the shard have been the caller's alone.
-const ROW: usize = 8;
-const ALONE: u64 = 50_000;
-
-/// Microseconds since some moment of this process.
-fn now() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    // Some hundred thousand years.
-    START.elapsed().as_micros() as u64
-}
-
-impl Pace {
-    fn disturb(&self) {
-        self.disturbed.store(now(), Ordering::Relaxed);
-        self.row.store(0, Ordering::Relaxed);
-    }
-
-    /// Whether the next one is to drive, if that means to come in first.
-    fn is_steady(&self) -> bool {
-        let now = now();
-        if now.saturating_sub(self.ended.load(Ordering::Relaxed)) > QUICK {
-            self.row.store(0, Ordering::Relaxed);
-            return false;
-        }
-        self.row.load(Ordering::Relaxed) >= ROW && now.saturating_sub(self.disturbed.load(Ordering::Relaxed)) > ALONE
-    }
-
-    fn end(&self) {
-        self.ended.store(now(), Ordering::Relaxed);
-        self.row.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -323,6 +278,7 @@ impl Shard {
         if control.others.load(Ordering::SeqCst) > 0 {
             return None;
         }
+        let _quiet = NoBrokenPipes::new();
         let mut until = pin!(until);
         let both = poll_fn(|cx| {
             if let Poll::Ready(done) = until.as_mut().poll(cx) {
@@ -458,7 +414,7 @@ struct Own {
 
 impl Own {
     fn run(self) {
-        ignore_broken_pipes();
+        pipes::ignore();
         let control = &self.control;
         loop {
             drive(&self.runtime, &self.mailbox, false, async {
@@ -540,17 +496,5 @@ impl Own {
             }
             state = control.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-/// Blocks SIGPIPE on this thread, for what TLS writes: a program in another language has not asked to ignore the signal, as
-/// Rust's programs do, and would end when a peer has gone.
-fn ignore_broken_pipes() {
-    // SAFETY: the set is made by `sigemptyset` before it is read, and the old mask is not asked for.
-    unsafe {
-        let mut set = std::mem::MaybeUninit::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
     }
 }

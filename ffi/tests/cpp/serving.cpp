@@ -82,6 +82,26 @@ void workers_refuse_what_is_too_much() {
   CHECK(first.get() && second.get());
 }
 
+/// As many handlers run at once as there are threads, however their requests come: each waits for all others.
+void workers_run_side_by_side() {
+  constexpr int kThreads = 16;
+  const auto workers = rpcx::Workers::start(kThreads).value();
+  for (int turn = 0; turn < 20; turn++) {
+    Count began;
+    TestServer test;
+    test.server.handle_on(workers, "W", "Meet", [&](rpcx::Request request) {
+      began.raise();
+      began.wait(kThreads);
+      request.answer("");
+    });
+    const auto client = test.start();
+    const auto meet = client.method("W", "Meet").value();
+    std::vector<rpcx::Future<rpcx::Reply>> futures;
+    for (int i = 0; i < kThreads; i++) futures.push_back(meet.call("").future());
+    for (auto& future : futures) CHECK(future.get());
+  }
+}
+
 void names_and_tokens() {
   TestServer test;
   test.server.alias("Alias", "Echo", "Test", "Echo").fallback([](rpcx::Request request) {
@@ -261,11 +281,12 @@ void logs() {
 int main() {
   typed_handlers();
   workers_refuse_what_is_too_much();
+  workers_run_side_by_side();
   names_and_tokens();
   nested();
   ends();
   mistakes();
   interceptors();
   logs();
-  std::puts("8 passed, 0 failed");
+  std::puts("9 passed, 0 failed");
 }
