@@ -139,13 +139,7 @@ impl Method {
     ///
     /// # Errors
     /// `closed` in a forked child.
-    pub fn join_oneway<D>(
-        &self,
-        calls: &mut Together,
-        payload: Bytes,
-        options: CallOptions,
-        done: D,
-    ) -> Result<Running>
+    pub fn join_oneway<D>(&self, calls: &mut Together, payload: Bytes, options: CallOptions, done: D) -> Result<Running>
     where
         D: FnOnce(Result<()>) + Send + 'static,
     {
