@@ -27,7 +27,7 @@ const FULL: usize = 48 << 10;
 
 /// So many records at a time, and the thread of JavaScript leaves their calls to the library's. Measured: with ten callers it
 /// would cost a fifth of the throughput, with a hundred it gains a quarter.
-const MANY: usize = 32;
+const MANY: usize = 16;
 
 /// What only the environment's own thread touches.
 #[derive(Default)]
