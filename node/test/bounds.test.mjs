@@ -106,7 +106,7 @@ async function pushAll(connection, count) {
   }
 }
 
-test('with push_overflow block a slow reader loses nothing, and little waits for it', async (t) => {
+test('with push_overflow block a slow reader loses nothing, and little waits for it', { timeout: 30_000 }, async (t) => {
   const COUNT = 600
   const prepare = (server) => server.function('S', 'Start', (_, ctx) => void pushAll(ctx.connection, COUNT))
   const options = { client: { push_queue: 8, push_overflow: 'block' }, server: { push_queue: 8 }, prepare }
@@ -123,7 +123,7 @@ test('with push_overflow block a slow reader loses nothing, and little waits for
   assert.equal(client.stats().pushes.dropped, 0)
 })
 
-test('what a reader that is away leaves is dropped in the client, and counted', async (t) => {
+test('what a reader that is away leaves is dropped in the client, and counted', { timeout: 30_000 }, async (t) => {
   const COUNT = 5000
   const text = `
     const { parentPort } = require('node:worker_threads')
@@ -156,7 +156,7 @@ test('what a reader that is away leaves is dropped in the client, and counted', 
   assert.deepEqual(came, came.toSorted?.((a, b) => a - b) ?? came)
 })
 
-test('a loop reads what waited when its client was closed, and ends', async (t) => {
+test('a loop reads what waited when its client was closed, and ends', { timeout: 30_000 }, async (t) => {
   const prepare = (server) => {
     server.function('S', 'Start', (_, ctx) => {
       for (let n = 0; n < 300; n++) ctx.push('S', 'Number', String(n))

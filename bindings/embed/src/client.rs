@@ -205,7 +205,8 @@ impl Client {
     }
 
     /// Takes no new calls, waits for those under way, at most for `deadline`, then closes. `done` runs on a shard's thread;
-    /// it gets `timeout` when calls were cut off.
+    /// it gets `timeout` when calls were cut off. Calls that were begun [`together`](crate::Together) before, from the same
+    /// thread and on a client of one shard, are under way.
     ///
     /// # Errors
     /// `closed` in a forked child.
@@ -215,7 +216,7 @@ impl Client {
     {
         let inner = self.inner.get()?.clone();
         let lease = inner.lease.clone();
-        Ok(job::start(&lease, async move { inner.client.shutdown(deadline).await }, done))
+        Ok(job::start_behind(&lease, async move { inner.client.shutdown(deadline).await }, done))
     }
 
     /// [`shutdown`](Self::shutdown), waiting on this thread. `check` as for [`Method::call_blocking`].

@@ -73,6 +73,19 @@ where
     running
 }
 
+/// [`start`], but the shard begins: behind what was left to it before, so that nothing of that is overtaken.
+pub(crate) fn start_behind<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+    D: FnOnce(Result<T>) + Send + 'static,
+    T: Send + 'static,
+{
+    let shard = lease.shard();
+    let (job, running) = make(lease, shard, Some(shard.other()), future, done);
+    job.queue();
+    running
+}
+
 fn make<F, D, T>(
     lease: &Arc<Lease>,
     shard: &Shard,

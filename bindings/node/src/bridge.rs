@@ -25,6 +25,10 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 /// A batch takes no further record from here on.
 const FULL: usize = 48 << 10;
 
+/// So many records at a time, and the thread of JavaScript leaves their calls to the library's. Measured: with ten callers it
+/// would cost a fifth of the throughput, with a hundred it gains a quarter.
+const MANY: usize = 16;
+
 /// What only the environment's own thread touches.
 #[derive(Default)]
 pub(crate) struct State {
@@ -68,18 +72,14 @@ impl Bridge {
     /// Starts the calls and gives the answers that the first `length` bytes of `records` hold.
     #[napi(catch_unwind)]
     pub fn submit(&self, records: BufferSlice<'_>, length: u32) -> Result<()> {
-        let mut reader = Reader::new(records.get(..length as usize).unwrap_or_default());
+        let records = records.get(..length as usize).unwrap_or_default();
         let state = &mut *self.state.borrow_mut();
-        // A call alone leaves from here, which saves a wake-up; many leave from their shard, which writes them together.
-        let mut together = None;
+        // Few calls leave from here at once, which saves a wake-up; many from their shard, which writes them together.
+        let mut together = submit::are_many(records, MANY).then(Together::default);
+        let mut reader = Reader::new(records);
         while !reader.is_empty() {
             match submit::next(&mut reader).map_err(malformed)? {
-                Submitted::Start(start) => {
-                    if together.is_none() && !reader.is_empty() {
-                        together = Some(Together::default());
-                    }
-                    self.start(state, together.as_mut(), start);
-                }
+                Submitted::Start(start) => self.start(state, together.as_mut(), start),
                 Submitted::Answer(request, metadata, result) => state.served.answer(request, &metadata, result),
             }
         }
