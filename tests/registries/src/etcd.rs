@@ -1,7 +1,7 @@
 //! An etcd of one member.
 
 use crate::ports::Port;
-use crate::process::Process;
+use crate::process::{Process, program};
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, PutOptions, TlsOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -116,7 +116,7 @@ impl Etcd {
     /// # Panics
     /// When it does not.
     pub fn version() -> String {
-        let output = Command::new("etcd").arg("--version").output().expect("etcd: run `make setup`");
+        let output = Command::new(program("etcd")).arg("--version").output().expect("etcd: run `make setup`");
         String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
     }
 
@@ -213,7 +213,7 @@ impl Etcd {
             arguments.extend(files.iter().flat_map(|(name, path)| [format!("--{name}"), path.display().to_string()]));
             arguments.push("--client-cert-auth".to_owned());
         }
-        let mut process = Process::start("etcd", &arguments, &self.folder.path().join("log"));
+        let mut process = Process::start(&program("etcd"), &arguments, &self.folder.path().join("log"));
         let until = Instant::now() + START;
         while process.is_alive() && Instant::now() < until {
             // What answers on the port may be another server, if this one has died of that.

@@ -74,6 +74,12 @@ impl Drop for Process {
     }
 }
 
+/// The program of a registry: where `make setup` has unpacked it, else what the path has.
+pub(crate) fn program(name: &str) -> String {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr/bin").join(name);
+    if unpacked.is_file() { unpacked.display().to_string() } else { name.to_owned() }
+}
+
 /// The command for a program that is killed when the thread that starts it ends, however that comes.
 fn dying_with_us(program: &str) -> Command {
     let mut command = Command::new("setpriv");

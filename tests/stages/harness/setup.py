@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from .stage import CACHE, ROOT
@@ -38,7 +39,11 @@ _HEADERS = {
     "google/protobuf/message.h": ("libprotobuf-dev", "protobuf-compiler"),
     "nlohmann/json.hpp": ("nlohmann-json3-dev",),
 }
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go")
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "tests/registries/go/etcd")
+
+# Registries, which are unpacked and not installed: a package of a server would start it.
+_SERVERS = {"etcd": "etcd-server"}
+SERVERS = CACHE / "registries"
 
 VENV = CACHE / "venv"
 
@@ -51,7 +56,7 @@ def environment() -> dict[str, str]:
     """The environment of every stage: the project's own tools come first."""
     found = dict(os.environ)
     cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
-    folders = [VENV / "bin", CACHE / "cargo" / "bin", cargo, Path("/usr/local/go/bin")]
+    folders = [VENV / "bin", CACHE / "cargo" / "bin", SERVERS / "usr" / "bin", cargo, Path("/usr/local/go/bin")]
     # Last, where Debian puts servers: a user's own path may lack it.
     found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
     found.setdefault("CARGO_TERM_COLOR", "never")
@@ -63,6 +68,7 @@ def prepare() -> None:
     """Makes everything ready; raises Missing for what it may not install itself."""
     _toolchains()
     _packages()
+    _servers()
     _python()
     _go()
     _run("cargo", "fetch", "--locked")
@@ -91,6 +97,24 @@ def _packages() -> None:
         raise Missing(f"run: sudo {' '.join(install)}")
     _run("apt-get", "update", "-q")
     _run(*install)
+
+
+def _servers() -> None:
+    """Unpacks the servers of the registries' tests into .cache; needs no root where the package lists are current."""
+    for program, package in _SERVERS.items():
+        if _which(program):
+            continue
+        if not _which("apt-get"):
+            raise Missing(f"{program} is missing: put it on the PATH")
+        with tempfile.TemporaryDirectory() as folder:
+            download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+            if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
+                _run("apt-get", "update", "-q")
+            if not list(Path(folder).glob("*.deb")):
+                _run(*download, folder=Path(folder))
+            SERVERS.mkdir(parents=True, exist_ok=True)
+            for file in Path(folder).glob("*.deb"):
+                _run("dpkg-deb", "-x", str(file), str(SERVERS))
 
 
 def _python() -> None:
@@ -123,3 +147,8 @@ def _run(*command: str, folder: Path = ROOT) -> None:
     done = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise Missing(f"failed with status {done.returncode}: {' '.join(command)}")
+
+
+def _runs(*command: str, folder: Path) -> bool:
+    done = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0

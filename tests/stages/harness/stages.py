@@ -11,7 +11,13 @@ _PYTHON = (
     *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
     *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package"),
 )
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "bench/go", "bench/go/harness")
+_GO_MODULES = (
+    "tests/interop/programs/go",
+    "tests/vectors/go",
+    "tests/registries/go/etcd",
+    "bench/go",
+    "bench/go/harness",
+)
 _CARGO = ("--locked", "--workspace", "--all-features")
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes

@@ -98,6 +98,9 @@ impl Scheme for EtcdScheme {
     }
 }
 
+/// gRPC's number for a server that cannot be reached.
+const UNAVAILABLE: i32 = 14;
+
 /// An error of the client library as one of ours. Neither has credentials in its text.
 fn failed(error: etcd_client::Error) -> Error {
     use etcd_client::Error as E;
@@ -109,6 +112,7 @@ fn failed(error: etcd_client::Error) -> Error {
     let reason = match &error {
         E::InvalidArgs(_) | E::InvalidUri(_) => Reason::ConfigBadAddress,
         E::GRpcStatus(status) if refused(status.message()) => Reason::AuthRefused,
+        E::GRpcStatus(status) if status.code() as i32 == UNAVAILABLE => Reason::ConnectRefused,
         E::IoError(_) | E::TransportError(_) | E::EndpointError(_) => Reason::ConnectRefused,
         _ => Reason::ClosedRemote,
     };

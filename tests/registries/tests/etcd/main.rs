@@ -3,6 +3,7 @@
 mod clients;
 mod faults;
 mod go;
+mod scale;
 mod secured;
 mod servers;
 mod support;
