@@ -75,7 +75,9 @@ impl Bridge {
 
     /// The other descriptor is readable: the same, after the shard had its turn.
     fn turn<'py>(&self, py: Python<'py>, watch: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
-        self.follow(watch, self.guest.turn())?;
+        // Other threads of Python go on meanwhile: there may be much to decompress.
+        let change = py.detach(|| self.guest.turn());
+        self.follow(watch, change)?;
         self.deliver(py)
     }
 
