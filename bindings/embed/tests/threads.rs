@@ -11,6 +11,7 @@ fn threads(prefix: &str) -> usize {
     names.filter(|name| name.starts_with(prefix)).count()
 }
 
+/// A new thread names itself: until it has run, it carries its parent's name.
 fn eventually(what: &str, holds: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(10);
     while !holds() {
@@ -26,8 +27,7 @@ fn the_set_grows_with_what_is_asked_and_ends_with_the_last_handle() {
     runtime::configure(None, Some("embedded")).unwrap();
     assert_eq!(threads("embedded"), 0, "made lazily");
     let client = Client::open(ClientConfig::default()).unwrap();
-    // A thread gets its name when it begins to run.
-    eventually("one thread", || threads("embedded") == 1);
+    eventually("one for a client", || threads("embedded") == 1);
     let config = ServerConfig { listen: vec!["tcp@127.0.0.1:0".into()], threads: 3, ..ServerConfig::default() };
     let server = ServerBuilder::new(config).start_blocking().unwrap();
     eventually("shared by all handles", || threads("embedded") == 3);
