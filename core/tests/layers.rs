@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// back.
 const LAYERS: &[(&str, &[&str])] = &[
     ("future", &[]),
+    ("random", &[]),
     ("error", &[]),
     ("config", &[]),
     ("stats", &[]),
@@ -28,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What every module may use; among themselves they have the order they stand in.
-const GROUND: &[&str] = &["future", "error", "config", "stats"];
+const GROUND: &[&str] = &["future", "random", "error", "config", "stats"];
 
 /// Modules without sockets, tasks, threads or a clock: time is an argument. Their unit tests are free.
 const PURE: &[&str] = &["balance", "resilience"];

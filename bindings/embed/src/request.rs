@@ -222,7 +222,7 @@ impl Request {
 
     /// Answers: with the encoded reply, or with an error, whose text goes to the caller. From any thread.
     ///
-    /// [`Reason::Service`] is the service's own error; Go's clients see only the text of any.
+    /// [`Reason::ServiceError`](rpcx::Reason::ServiceError) is the service's own error; Go's clients see only the text of any.
     pub fn answer(mut self, result: Result<Bytes>) {
         self.answered = true;
         self.slot.put(result);

@@ -1,8 +1,8 @@
 //! The extension module `rpcx._rpcx`: bytes in, bytes out. What users see is written in Python, in `python/src/rpcx`.
 //!
 //! No thread of the library ever takes the interpreter lock. What ends on a shard goes into a queue, and a thread of Python
-//! pulls it from there in batches: an event loop through a descriptor ([`bridge`]), threads for plain handlers by waiting
-//! ([`workers`]), a blocking call for itself ([`wait`]).
+//! pulls it from there in batches: an event loop through a descriptor (`bridge`), threads for plain handlers by waiting
+//! (`workers`), a blocking call for itself (`wait`).
 
 mod bridge;
 mod cancellation;

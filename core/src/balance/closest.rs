@@ -1,9 +1,9 @@
 //! The nodes with the smallest great-circle distance.
 
-use super::random::below;
 use super::table::{Built, Table};
 use super::{CallInfo, Selector};
 use crate::discovery::{Diff, Node, Snapshot};
+use crate::random::below;
 
 /// The mean radius that Go's rpcx uses, so that distances agree; in metres.
 const EARTH_RADIUS: f64 = 6_378_100.0;

@@ -1,9 +1,9 @@
 //! Power of two choices: of two random nodes the one with less to do, by what is in flight there and how fast it answers.
 
-use super::random::{below, mix};
 use super::table::{Built, Table};
 use super::{CallInfo, Outcome, Selector, Verdict, first_not_avoided};
 use crate::discovery::{Diff, Snapshot};
+use crate::random::{below, mix};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

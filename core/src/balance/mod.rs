@@ -13,11 +13,11 @@ mod table;
 mod weighted;
 mod weighted_ping;
 
+pub use crate::random::random_bits;
 pub use closest::{Closest, Position};
 pub use consistent_hash::ConsistentHash;
 pub use least_loaded::LeastLoaded;
-pub(crate) use random::mix;
-pub use random::{Random, random_bits};
+pub use random::Random;
 pub use round_robin::RoundRobin;
 pub use weighted::WeightedRoundRobin;
 pub use weighted_ping::WeightedPing;

@@ -215,8 +215,7 @@ mod tests {
 
     #[test]
     fn a_small_change_shares_the_other_chunks() {
-        let points =
-            |owner: u32, count: u64| (0..count).map(move |n| Point { hash: super::super::random::mix(n + 1), owner });
+        let points = |owner: u32, count: u64| (0..count).map(move |n| Point { hash: crate::random::mix(n + 1), owner });
         let ring = Ring::default().change(Vec::new(), points(1, 10_000).collect(), |a, b| a.cmp(&b));
         let changed = ring.change(points(1, 3).collect(), vec![Point { hash: 7, owner: 2 }], |a, b| a.cmp(&b));
         let shared = ring.chunks.iter().zip(&changed.chunks).filter(|(a, b)| Arc::ptr_eq(a, b)).count();

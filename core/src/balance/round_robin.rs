@@ -1,8 +1,8 @@
 //! Every node in turn.
 
-use super::random::{below, random_bits};
 use super::{CallInfo, Selector, first_not_avoided};
 use crate::discovery::{Diff, Snapshot};
+use crate::random::{below, random_bits};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Every node in turn, in the order of the addresses. Begins anywhere, so that many clients that start together do not

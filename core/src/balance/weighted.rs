@@ -1,9 +1,9 @@
 //! Smooth weighted round robin: in every cycle each node as often as its weight says, spread out over the cycle.
 
-use super::random::{below, random_bits};
 use super::table::Table;
 use super::{CallInfo, Selector, first_not_avoided};
 use crate::discovery::{Diff, Node, Snapshot};
+use crate::random::{below, random_bits};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Every node in turn, as often as the `weight` in its metadata says; weight 0 never.

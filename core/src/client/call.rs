@@ -9,12 +9,13 @@ use super::options::Plan;
 use super::request::restate_time_left;
 use super::routes::{MethodInfo, Routes};
 use super::selection::Selected;
-use crate::balance::{CallInfo, random_bits};
+use crate::balance::CallInfo;
 use crate::codec::CodecError;
 use crate::config::FailMode;
 use crate::connection::buffers;
 use crate::connection::caller::Caller;
 use crate::error::{Delivery, Error, ErrorKind, Result};
+use crate::random::random_bits;
 use crate::resilience::Backoff;
 
 /// Writes a call's arguments; runs again for a retry.

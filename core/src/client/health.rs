@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::balance::random_bits;
 use crate::config::ClientOptions;
+use crate::random::random_bits;
 use crate::resilience::{Breaker, BreakerRules, EjectionRules, Ejector};
 
 /// Shared by all servers and services of a client.

@@ -9,7 +9,7 @@
 //! ```
 
 use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
-use crate::balance::mix;
+use crate::random::mix;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

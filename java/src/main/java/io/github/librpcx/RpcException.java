@@ -21,10 +21,15 @@ import java.util.Objects;
 public class RpcException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** What sort of failure it is. */
     private final ErrorKind kind;
+    /** Its stable name, {@code <kind>.<reason>}. */
     private final String reason;
+    /** Whether the handler may have run. */
     private final Delivery delivery;
+    /** How often the call was tried. */
     private final int attempts;
+    /** The server that it was last tried on, or null. */
     private final String server;
 
     private RpcException(Fields fields, boolean trace) {
