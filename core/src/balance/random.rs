@@ -43,6 +43,7 @@ pub(super) fn draw<'n>(
 mod tests {
     use super::*;
     use crate::balance::testing::{avoid_rules_hold, counts, nodes};
+    use crate::random::random_bits;
 
     #[test]
     fn every_node_gets_its_share() {
