@@ -1,6 +1,6 @@
 # Thin: what takes more than a few lines is in tests/stages, which also has the list of what `make test` runs.
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-deep bench bench-languages lint fmt
+.PHONY: help setup build install package demo test test-deep bench bench-languages lint fmt
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -17,6 +17,9 @@ PREFIX ?= /usr/local
 install: ## the C and C++ headers and libraries, with pkg-config and CMake files, into PREFIX (also DESTDIR, LIBDIR)
 	cargo build --release --locked -p librpcx-ffi
 	ffi/package/install $(PREFIX)
+
+package: setup ## the packages of every language into dist: wheel, jars, npm tarballs, an archive for C and C++
+	packaging/package
 
 demo: setup ## every language calls every other; then three servers, one of them killed under load, a circuit breaker
 	examples/demo/run

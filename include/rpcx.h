@@ -692,7 +692,10 @@ RPCX_MUST_USE rpcx_error *rpcx_method_call(const rpcx_method *method, rpcx_slice
 RPCX_MUST_USE rpcx_error *rpcx_method_call_queue(const rpcx_method *method, rpcx_slice payload,
     const rpcx_call_options *options, const rpcx_queue *queue, uint64_t tag, rpcx_call **out);
 
-/** Makes a call and waits for its reply on this thread. */
+/**
+ * Makes a call and waits for its reply on this thread, which may do the library's own work meanwhile, but runs no callbacks of
+ * others.
+ */
 RPCX_MUST_USE rpcx_error *rpcx_method_call_wait(const rpcx_method *method, rpcx_slice payload,
     const rpcx_call_options *options, rpcx_reply **out);
 

@@ -279,7 +279,8 @@ pub unsafe extern "C" fn rpcx_method_call_queue(
     })
 }
 
-/// Makes a call and waits for its reply on this thread.
+/// Makes a call and waits for its reply on this thread, which may do the library's own work meanwhile, but runs no callbacks of
+/// others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn rpcx_method_call_wait(

@@ -106,7 +106,8 @@ class [[nodiscard("start it: with wait(), future(), then(), start() or co_await"
     return std::move(*this);
   }
 
-  /// Does it and waits on this thread. ErrorKind::config inside a callback, where nothing may block.
+  /// Does it and waits on this thread, which may do the library's own work meanwhile, but runs no callbacks of others.
+  /// ErrorKind::config inside a callback, where nothing may block.
   [[nodiscard]] Result<T> wait() && {
     if (canceller_) {
       auto future = std::move(*this).future_with(&*canceller_);

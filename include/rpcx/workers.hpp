@@ -94,29 +94,43 @@ class Workers {
     }
 
     void put(std::shared_ptr<detail::AnyHandler> handler, Request request) {
+      bool call = false;
       {
         const std::lock_guard<std::mutex> held(lock_);
         if (running_ + waiting_.size() < limit_) {
           waiting_.push_back(Job{std::move(handler), std::move(request)});
+          call = is_to_call();
         }
       }
-      if (request) {
-        request.fail(Error("overload.workers", "too many requests wait for a worker thread"));
-      } else {
-        changed_.notify_one();
-      }
+      if (call) changed_.notify_one();
+      if (request) request.fail(Error("overload.workers", "too many requests wait for a worker thread"));
     }
 
    private:
+    // One thread at a time is called, and calls the next one when it has come and finds more than it takes: requests that come
+    // together are mostly run by the few threads that are awake, instead of waking one for each.
+    bool is_to_call() {
+      if (called_ || idle_ == 0 || waiting_.empty()) return false;
+      called_ = true;
+      return true;
+    }
+
     void run() {
       std::unique_lock<std::mutex> held(lock_);
       for (;;) {
-        changed_.wait(held, [this] { return ended_ || !waiting_.empty(); });
+        while (!ended_ && waiting_.empty()) {
+          idle_++;
+          changed_.wait(held);
+          idle_--;
+          called_ = false;
+        }
         if (ended_) return;
         Job job = std::move(waiting_.front());
         waiting_.pop_front();
         running_++;
+        const bool call = is_to_call();
         held.unlock();
+        if (call) changed_.notify_one();
         job.handler->run(std::move(job.request));
         job.handler.reset();
         held.lock();
@@ -128,7 +142,8 @@ class Workers {
     std::mutex lock_;
     std::condition_variable changed_;
     std::deque<Job> waiting_;
-    size_t running_ = 0;
+    size_t running_ = 0, idle_ = 0;
+    bool called_ = false;  // a thread was told to come, and has not
     bool ended_ = false;
     std::vector<std::thread> threads_;
   };

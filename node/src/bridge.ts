@@ -19,12 +19,30 @@ const enum Kind {
   Log = 11,
 }
 
-/** A good answer, in the memory of the batch it came with. */
-export interface Answer {
-  readonly payload: Buffer
-  readonly metadata: Buffer
-  readonly server: Buffer
-  readonly attempts: number
+/** A good answer, in the memory of the batch it came with; its parts are made when they are asked for. */
+export class Answer {
+  constructor(
+    private readonly memory: Buffer,
+    private readonly words: Uint32Array,
+    private readonly word: number,
+  ) {}
+
+  /** Attempts that were made. */
+  get attempts(): number {
+    return this.words[this.word + 3]!
+  }
+
+  get payload(): Buffer {
+    return part(this.memory, this.words, this.word + 4, 3, 0)
+  }
+
+  get metadata(): Buffer {
+    return part(this.memory, this.words, this.word + 4, 3, 1)
+  }
+
+  get server(): string {
+    return part(this.memory, this.words, this.word + 4, 3, 2).toString()
+  }
 }
 
 /** What waits for the end of something that was started. */
@@ -41,18 +59,53 @@ export interface Waiter {
   readonly owner?: object | undefined
 }
 
-/** A request, in the memory of the batch it came with. */
-export interface Incoming {
+/** A request, in the memory of the batch it came with; its parts are made when they are asked for. */
+export class Incoming {
   readonly index: number
   readonly round: number
   readonly serialize: number
-  readonly oneway: boolean
   /** Milliseconds until the caller's deadline, or NaN. */
   readonly remaining: number
-  readonly payload: Buffer
-  readonly metadata: Buffer
-  readonly service: Buffer
-  readonly method: Buffer
+
+  constructor(
+    private readonly memory: Buffer,
+    private readonly words: Uint32Array,
+    doubles: Float64Array,
+    private readonly word: number,
+  ) {
+    this.index = words[word + 2]!
+    this.round = words[word + 3]!
+    this.serialize = (words[word + 1]! >>> 8) & 0xff
+    this.remaining = doubles[(word + 4) >>> 1]!
+  }
+
+  /** The caller waits for no answer. */
+  get oneway(): boolean {
+    return this.words[this.word + 1]! >>> 16 !== 0
+  }
+
+  get payload(): Buffer {
+    return part(this.memory, this.words, this.word + 7, 4, 0)
+  }
+
+  get metadata(): Buffer {
+    return part(this.memory, this.words, this.word + 7, 4, 1)
+  }
+
+  get service(): string {
+    return part(this.memory, this.words, this.word + 7, 4, 2).toString()
+  }
+
+  get method(): string {
+    return part(this.memory, this.words, this.word + 7, 4, 3).toString()
+  }
+}
+
+/** One of `count` parts of a record, whose lengths begin at a word, before the parts themselves. */
+function part(memory: Buffer, words: Uint32Array, lengths: number, count: number, which: number): Buffer {
+  let at = (lengths + count) * 4
+  for (let i = 0; i < which; i++) at += words[lengths + i]!
+  return memory.subarray(at, at + words[lengths + which]!)
 }
 
 /** A token to be judged. */
@@ -255,8 +308,7 @@ function parts(word: number, count: number): Buffer[] {
 }
 
 function answer(word: number): Answer {
-  const [payload, metadata, server] = parts(word + 4, 3)
-  return { payload: payload!, metadata: metadata!, server: server!, attempts: words[word + 3]! }
+  return new Answer(slab, words, word)
 }
 
 function failure(word: number): RpcError {
@@ -279,19 +331,7 @@ function nested(from: number, to: number): (Answer | RpcError)[] {
 }
 
 function request(word: number): void {
-  const second = words[word + 1]!
-  const [payload, metadata, service, method] = parts(word + 7, 4)
-  requestHandlers.get(words[word + 6]!)?.({
-    index: words[word + 2]!,
-    round: words[word + 3]!,
-    serialize: (second >>> 8) & 0xff,
-    oneway: second >>> 16 !== 0,
-    remaining: doubles[(word + 4) >>> 1]!,
-    payload: payload!,
-    metadata: metadata!,
-    service: service!,
-    method: method!,
-  })
+  requestHandlers.get(words[word + 6]!)?.(new Incoming(slab, words, doubles, word))
 }
 
 function auth(word: number): void {

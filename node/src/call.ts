@@ -49,7 +49,7 @@ export class Response<T = unknown> {
 
   /** The server that answered, as in the discovery. */
   get server(): string {
-    return this.#answer.server.toString()
+    return this.#answer.server
   }
 }
 
@@ -240,7 +240,7 @@ class ReplyWaiter implements Waiter {
 function located(error: unknown, answer: Answer): unknown {
   if (!(error instanceof RpcError)) return error
   const { message, reason, delivery, cause } = error
-  return new RpcError(message, { reason, delivery, cause, attempts: answer.attempts, server: answer.server.toString() })
+  return new RpcError(message, { reason, delivery, cause, attempts: answer.attempts, server: answer.server })
 }
 
 class InformWaiter implements Waiter {
@@ -261,7 +261,7 @@ class InformWaiter implements Waiter {
 
   private one(answer: Answer | RpcError): InformReply<any> {
     if (answer instanceof RpcError) return { server: answer.server ?? '', error: answer }
-    const server = answer.server.toString()
+    const server = answer.server
     try {
       const value = decodeReply(this.serialize, this.target, answer)
       return { server, response: new Response(value, answer) }
@@ -298,6 +298,13 @@ export function call(
   whole: boolean,
 ): Promise<any> {
   return new Promise((resolve, reject) => {
+    // Most calls: nothing but a value, outside of handlers.
+    if (options === undefined && currentContext() === undefined) {
+      const { serialize } = target
+      const payload = encodeValue(target.raw ? RAW : serialize, value, target.types, 'request')
+      const ticket = await_(new ReplyWaiter(target, serialize, whole, resolve, reject))
+      return outbox.plain(operation, serialize, ticket, target.number, payload)
+    }
     const draft = new Draft(operation, target, options)
     if (draft.signal?.aborted === true) return reject(draft.signal.reason)
     const payload = encodeArgs(draft, target, value)

@@ -64,7 +64,6 @@ export class Client {
   readonly #handle: Handle
   #pushes: PushQueue | undefined
   readonly #pushLimit: number
-  readonly #dropOldest: boolean
   /** @internal */
   readonly interceptors: ClientInterceptor[] = []
   /** @internal */
@@ -82,7 +81,6 @@ export class Client {
       typeof discovery === 'string' ? { url: discovery, options: pairs } : { nodes: [...discovery], options: pairs }
     this.#handle = new Handle(native(() => bridge.openClient(config)))
     this.#pushLimit = options.push_queue ?? 1024
-    this.#dropOldest = options.push_overflow === 'drop_oldest'
     collected.register(this, this.#handle, this)
   }
 
@@ -114,8 +112,9 @@ export class Client {
   }
 
   /**
-   * Messages that servers send on their own, each to one of the loops that run. A loop ends when the client is closed. Those
-   * that nobody reads wait, at most as many as the option `push_queue` says.
+   * Messages that servers send on their own, each to one of the loops that run. A loop ends when the client is closed. At
+   * most 64 are taken ahead of the loops, and no more than `push_queue`; as many again as that option says wait behind them.
+   * What becomes of others the option `push_overflow` says.
    *
    * ```ts
    * for await (const push of client.pushes()) console.log(push.method, push.payload.toString())
@@ -124,11 +123,11 @@ export class Client {
   pushes(): Pushes {
     if (this.#pushes === undefined) {
       const { number } = this.#handle
-      const queue = new PushQueue(this.#pushLimit, this.#dropOldest)
+      const queue = new PushQueue(this.#pushLimit, (count) => bridge.releasePushes(number, count))
       pushSinks.set(number, (push) => (push === undefined ? queue.end() : queue.put(push)))
       this.#pushes = queue
       if (this.#handle.closed) queue.end()
-      else native(() => bridge.takePushes(number))
+      else native(() => bridge.takePushes(number, queue.ahead))
     }
     return this.#pushes.reader()
   }

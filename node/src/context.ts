@@ -32,12 +32,12 @@ export class Context {
 
   /** The service path asked for; what it stands for, if that was an alias. */
   get service(): string {
-    return this.#request.service.toString()
+    return this.#request.service
   }
 
   /** The method asked for; what it stands for, if that was an alias. */
   get method(): string {
-    return this.#request.method.toString()
+    return this.#request.method
   }
 
   /** How the arguments are encoded, and so the reply. */
@@ -87,10 +87,10 @@ export class Context {
       const abort = (this.#abort = new AbortController())
       if (!this.#ended) {
         const { index, round } = this.#request
-        cancellations.set(index + round * ROUND, () =>
-          abort.abort(new RpcError('the call was cancelled, or its deadline has passed', { reason: 'cancelled.server' })),
-        )
-        bridge.watchRequest(index, round)
+        const tell = (): void =>
+          abort.abort(new RpcError('the call was cancelled, or its deadline has passed', { reason: 'cancelled.server' }))
+        if (bridge.watchRequest(index, round)) cancellations.set(index + round * ROUND, tell)
+        else tell()
       }
     }
     return this.#abort.signal

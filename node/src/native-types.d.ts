@@ -29,8 +29,13 @@ export declare class Bridge {
   clientStats(client: number): string
   /** The same as Prometheus reads it. */
   clientMetrics(client: number, name: string): string
-  /** Delivers what servers push to the client, until it is closed. */
-  takePushes(client: number): void
+  /**
+   * Delivers what servers push to the client, until it is closed: at most `ahead` messages beyond those that were
+   * released. The others wait in the client, as its options let them.
+   */
+  takePushes(client: number, ahead: number): void
+  /** So many of the messages that were delivered have been read. */
+  releasePushes(client: number, count: number): void
   /** Ends the client at once; calls under way fail with `closed`. Its number stays until it is released. */
   closeClient(client: number): void
   /** Ends the client once its calls have ended, at most after so many milliseconds; tells the ticket. */
@@ -57,8 +62,8 @@ export declare class Bridge {
   waitServer(server: number, ticket: number): void
   /** Closes the server and forgets it. */
   releaseServer(server: number): void
-  /** Tells when nobody waits for the answer to a request any more. */
-  watchRequest(index: number, round: number): void
+  /** Tells when nobody waits for the answer to a request any more; false when that is so already. */
+  watchRequest(index: number, round: number): boolean
   /** The caller's address and the subject of its certificate, while the request is unanswered. */
   requestPeer(index: number, round: number): Array<string> | null
   /** The connection that a request came on, while the request is unanswered. */

@@ -115,6 +115,24 @@ export class Outbox {
     this.end(end + payload.length)
   }
 
+  /** Adds a call that has neither options nor a parent. */
+  plain(operation: Operation, serialize: number, ticket: number, method: number, payload: Uint8Array): void {
+    const word = this.begin(HEAD + payload.length)
+    const { words, doubles, at } = this
+    words[word + 1] = operation | (serialize << 8)
+    words[word + 2] = ticket
+    words[word + 3] = method
+    words[word + 4] = method / ROUND
+    words[word + 5] = 0
+    words[word + 6] = 0
+    words[word + 7] = 0
+    words[word + 8] = payload.length
+    doubles[(word >>> 1) + 5] = NaN
+    doubles[(word >>> 1) + 6] = NaN
+    this.bytes.set(payload, at + HEAD)
+    this.end(at + HEAD + payload.length)
+  }
+
   /** Adds the answer to a request. */
   answer(index: number, round: number, metadata: Buffer, payload: Uint8Array): void {
     const word = this.begin(24 + metadata.length + payload.length)

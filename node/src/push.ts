@@ -50,26 +50,41 @@ type Resolve = (result: IteratorResult<Push, void>) => void
 
 const END: IteratorResult<Push, void> = { done: true, value: undefined }
 
+/** The most messages that are taken from the client ahead of their readers. */
+const AHEAD = 64
+
 /** Messages that wait for a reader, or readers that wait for a message. */
 export class PushQueue {
   private readonly messages: Push[] = []
   private readonly readers: { owner: object; resolve: Resolve }[] = []
   private ended = false
+  /** How many messages the client hands over before readers have taken some. */
+  readonly ahead: number
+  private taken = 0
 
   constructor(
-    private readonly limit: number,
-    private readonly dropOldest: boolean,
-  ) {}
+    limit: number,
+    private readonly release: (count: number) => void,
+  ) {
+    this.ahead = Math.max(1, Math.min(limit, AHEAD))
+  }
 
   put(pushed: Pushed): void {
     const reader = this.readers.shift()
     const push = new Push(pushed)
-    if (reader !== undefined) return reader.resolve({ done: false, value: push })
-    if (this.messages.length >= this.limit) {
-      if (!this.dropOldest) return
-      this.messages.shift()
+    if (reader === undefined) {
+      this.messages.push(push)
+    } else {
+      reader.resolve({ done: false, value: push })
+      this.took()
     }
-    this.messages.push(push)
+  }
+
+  /** A reader has a message: when it is half of those ahead, as many more may come. */
+  private took(): void {
+    if (++this.taken * 2 < this.ahead) return
+    this.release(this.taken)
+    this.taken = 0
   }
 
   end(): void {
@@ -83,7 +98,10 @@ export class PushQueue {
     const next = (): Promise<IteratorResult<Push, void>> => {
       if (over) return Promise.resolve(END)
       const value = this.messages.shift()
-      if (value !== undefined) return Promise.resolve({ done: false, value })
+      if (value !== undefined) {
+        this.took()
+        return Promise.resolve({ done: false, value })
+      }
       if (this.ended) return Promise.resolve(END)
       return new Promise((resolve) => this.readers.push({ owner, resolve }))
     }

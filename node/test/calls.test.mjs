@@ -205,18 +205,6 @@ test('pushes come in order, to one loop each, and end with the client', async (t
   assert.deepEqual(await rest, { done: true, value: undefined })
 })
 
-test('pushes that nobody reads are bounded', async (t) => {
-  const Push = (_, ctx) => {
-    for (let n = 0; n < 10; n++) ctx.push('S', 'Pushed', String(n))
-  }
-  const { client } = await pair(t, { S: { Push } }, { client: { push_queue: 4, push_overflow: 'drop_oldest' } })
-  const pushes = client.pushes()
-  await client.service('S').call('Push')
-  const came = []
-  for (let n = 0; n < 4; n++) came.push((await pushes.next()).value.payload.toString())
-  assert.equal(came.at(-1), '9')
-})
-
 test('a client interceptor sees each call once and may change or answer it', async (t) => {
   const { client } = await pair(t, { Arith })
   const seen = []

@@ -38,6 +38,21 @@ test('shutdown of a client waits for its calls, at most so long', async (t) => {
   await cut
 })
 
+test('shutdown of a client loses none of the calls that were made before it', async (t) => {
+  const { server } = await pair(t, { S: { Ping: (n) => n } })
+  for (let round = 0; round < 20; round++) {
+    const client = new Client(server.addresses[0])
+    const service = client.service('S')
+    await service.call('Ping', 0)
+    const calls = Array.from({ length: 200 }, (_, n) => service.call('Ping', n))
+    // In the same turn, or right after it.
+    if (round % 2 === 1) await new Promise(process.nextTick)
+    const ended = client.shutdown()
+    assert.deepEqual(await Promise.all(calls), Array.from({ length: 200 }, (_, n) => n))
+    await ended
+  }
+})
+
 test('shutdown of a server loses no request that it has accepted', async (t) => {
   let release
   const gate = new Promise((resolve) => (release = resolve))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import subprocess
 import sys
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,43 @@ def test_everything_public_says_what_it_is() -> None:
             member = inspect.getattr_static(value, method)
             if inspect.isfunction(member) or isinstance(member, property):
                 assert member.__doc__, f"{name}.{method}"
+
+
+def test_an_import_takes_along_only_what_is_used() -> None:
+    """In a process of its own: nothing large for the package itself, no event loop for the blocking client."""
+    text = """
+        import sys
+        import rpcx
+        large = {"asyncio", "msgspec", "inspect", "logging", "typing", "rpcx._rpcx"}
+        assert not large & set(sys.modules), large & set(sys.modules)
+        assert set(rpcx.__all__) <= set(dir(rpcx))
+        assert set(rpcx.sync.__all__) <= set(dir(rpcx.sync))
+        rpcx.sync.Client([]).close()
+        assert "asyncio" not in sys.modules
+        for module in (rpcx, rpcx.sync):
+            for name in module.__all__:
+                # Whatever was imported before, it is the same thing, and what `from` gives.
+                value = getattr(module, name)
+                scope = {}
+                exec(f"from {module.__name__} import {name}", scope)
+                assert scope[name] is value, name
+            for name in ("nothing", "service_", "_HOME_"):
+                try:
+                    getattr(module, name)
+                except AttributeError as error:
+                    assert name in str(error)
+                else:
+                    raise AssertionError(name)
+        assert callable(rpcx.service) and callable(rpcx.method)
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        env={**os.environ, "PYTHONPATH": str(Path(rpcx.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_errors_are_those_of_the_table() -> None:

@@ -13,10 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use rpcx::client::Push;
 
+use crate::driver::Driver;
 use crate::fork::Owned;
 use crate::job;
-use crate::method::{Method, Parts, wait};
+use crate::method::{Method, Parts};
 use crate::runtime::Lease;
+use crate::wait::wait;
 
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
@@ -46,13 +48,18 @@ impl Default for ClientConfig {
     }
 }
 
-/// A push that takes a place of its subscription until it is dropped.
+/// A push that takes a place of its subscription until it is dropped, or its place is.
 #[derive(Debug)]
 pub struct HeldPush {
     /// The message.
     pub push: Push,
-    _place: OwnedSemaphorePermit,
+    /// What it takes. All places of a subscription are alike.
+    pub place: Place,
 }
+
+/// A place for a push: dropping it lets another one come.
+#[derive(Debug)]
+pub struct Place(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 struct Inner {
     client: rpcx::Client,
@@ -116,6 +123,14 @@ impl Client {
         Ok(Method::new(Parts { method, service, lease: inner.lease.clone() }))
     }
 
+    /// A driver of the client's shard, the first one if it has several: what its connections bring needs no wake-up then.
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn driver(&self) -> Result<Driver> {
+        Ok(Driver::of(self.inner.get()?.lease.clone(), 0))
+    }
+
     /// Replaces the servers of a client that was made from a list of them, given as such or as `multiple://…`.
     ///
     /// # Errors
@@ -165,17 +180,19 @@ impl Client {
         let room = Arc::new(Semaphore::new(limit));
         // Not the client itself: a sink does not keep it open.
         let lease = inner.lease.clone();
-        inner.lease.shard().spawn(async move {
+        let shard = inner.lease.shard();
+        let other = shard.other();
+        shard.spawn(async move {
             // The semaphore is never closed.
             while let Ok(place) = room.clone().acquire_owned().await
                 && let Some(push) = pushes.next().await
             {
-                if !sink(Some(HeldPush { push, _place: place })) {
+                if !sink(Some(HeldPush { push, place: Place(place) })) {
                     return;
                 }
             }
             sink(None);
-            drop(lease);
+            drop((other, lease));
         });
         Ok(())
     }
@@ -188,7 +205,8 @@ impl Client {
     }
 
     /// Takes no new calls, waits for those under way, at most for `deadline`, then closes. `done` runs on a shard's thread;
-    /// it gets `timeout` when calls were cut off.
+    /// it gets `timeout` when calls were cut off. Calls that were begun [`together`](crate::Together) before, from the same
+    /// thread and on a client of one shard, are under way.
     ///
     /// # Errors
     /// `closed` in a forked child.
@@ -198,7 +216,7 @@ impl Client {
     {
         let inner = self.inner.get()?.clone();
         let lease = inner.lease.clone();
-        Ok(job::start(&lease, async move { inner.client.shutdown(deadline).await }, done))
+        Ok(job::start_behind(&lease, async move { inner.client.shutdown(deadline).await }, done))
     }
 
     /// [`shutdown`](Self::shutdown), waiting on this thread. `check` as for [`Method::call_blocking`].

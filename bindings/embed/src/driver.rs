@@ -31,22 +31,59 @@ use crate::runtime::Lease;
 /// ```
 pub struct Driver {
     lease: Owned<Arc<Lease>>,
+    /// Which of the lease's shards.
+    place: usize,
 }
 
 impl Driver {
-    /// A driver of the shard that the next client of one shard is placed on. It keeps the shard running.
+    /// A driver of the process's first shard. It keeps the shard running, as every driver does.
     ///
     /// # Errors
     /// `internal.system` when there is no thread to be had.
     pub fn new() -> Result<Driver> {
-        Ok(Driver { lease: Owned::new(Lease::first()?) })
+        Ok(Driver::of(Lease::first()?, 0))
+    }
+
+    pub(crate) fn of(lease: Arc<Lease>, place: usize) -> Driver {
+        Driver { lease: Owned::new(lease), place }
+    }
+
+    /// The number of its shard in the process: that of [`runtime::current_shard`](crate::runtime::current_shard) in the
+    /// handlers and sinks that run there.
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn shard(&self) -> Result<usize> {
+        Ok(self.lease.get()?.at(self.place).mailbox().number())
     }
 
     /// [`Queue::wait`] for a queue without `wake`, driving the shard meanwhile.
     pub fn wait<T: Send + 'static>(&self, queue: &Arc<Queue<T>>, limit: Option<Duration>) -> bool {
-        let Ok(lease) = self.lease.get() else { return false };
+        self.wait_after(queue, limit, || ())
+    }
+
+    /// [`wait`](Self::wait), after `first` has been run as part of the shard: the calls that it starts and the requests that
+    /// it answers go on there without a wake-up, a system call for each connection otherwise. `first` runs once, on this
+    /// thread, also where another thread drives the shard.
+    pub fn wait_after<T: Send + 'static>(
+        &self,
+        queue: &Arc<Queue<T>>,
+        limit: Option<Duration>,
+        first: impl FnOnce(),
+    ) -> bool {
+        let mut first = Some(first);
+        let mut begin = || {
+            if let Some(first) = first.take() {
+                first();
+            }
+        };
+        let Ok(lease) = self.lease.get() else {
+            begin();
+            return false;
+        };
         let filled = poll_fn(|cx| queue.poll_filled(cx));
-        let visited = lease.shard().visit(async {
+        let visited = lease.at(self.place).visit(async {
+            begin();
             match limit {
                 None => filled.await,
                 // Without a result it is all the same.
@@ -56,7 +93,10 @@ impl Driver {
         match visited {
             Some(()) => queue.has_items(),
             // Somebody else drives it.
-            None => queue.wait(limit),
+            None => {
+                begin();
+                queue.wait(limit)
+            }
         }
     }
 }

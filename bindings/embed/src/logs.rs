@@ -64,14 +64,19 @@ static DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Forward));
 /// ```
 pub fn set(level: Level, sink: impl Fn(&Record<'_>) + Send + Sync + 'static) {
     SINK.store(Some(Arc::new(Sink { level, tell: Box::new(sink) })));
-    LazyLock::force(&DISPATCH);
-    tracing::callsite::rebuild_interest_cache();
+    level_changed();
 }
 
 /// Ends it.
 pub fn clear() {
     SINK.store(None);
-    tracing::callsite::rebuild_interest_cache();
+    level_changed();
+}
+
+/// Has the levels of the sink asked for again. As long as ours is the only dispatcher of the process, `tracing` asks that of
+/// the calling thread, which is a stranger's.
+fn level_changed() {
+    all(tracing::callsite::rebuild_interest_cache);
 }
 
 /// Runs `body` with its events going to the sink, if there is one.

@@ -1,7 +1,7 @@
 //! A method of a service and the ways to call it: bytes in, bytes out.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rpcx::client::{AnyBytes, CallOptions, Response};
@@ -9,8 +9,9 @@ use rpcx::protocol::Metadata;
 use rpcx::{Error, Result};
 
 use crate::fork::Owned;
-use crate::job::{self, Running};
+use crate::job::{self, Running, Together};
 use crate::runtime::Lease;
+use crate::wait::wait_here;
 
 /// Who gets the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,16 +90,26 @@ impl Method {
         D: FnOnce(Result<Reply>) + Send + 'static,
     {
         let Parts { method, lease, .. } = self.parts.get()?;
-        let method = method.clone();
-        let call = async move {
-            match kind {
-                Kind::Call => method.call_with(&payload, &options).await,
-                Kind::Broadcast => method.broadcast(&payload, &options).await,
-                Kind::Fork => method.fork(&payload, &options).await,
-            }
-            .map(Reply::from)
-        };
-        Ok(job::start(lease, call, done))
+        Ok(job::start(lease, call(method, kind, payload, options), done))
+    }
+
+    /// [`start`](Self::start) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join<D>(
+        &self,
+        calls: &mut Together,
+        kind: Kind,
+        payload: Bytes,
+        options: CallOptions,
+        done: D,
+    ) -> Result<Running>
+    where
+        D: FnOnce(Result<Reply>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        Ok(calls.add(lease, call(method, kind, payload, options), done))
     }
 
     /// [`start`](Self::start) for a call to every server; `done` gets what each answered, sorted by address.
@@ -107,12 +118,7 @@ impl Method {
         D: FnOnce(Result<Vec<InformReply>>) + Send + 'static,
     {
         let Parts { method, lease, .. } = self.parts.get()?;
-        let method = method.clone();
-        let call = async move {
-            let answers = method.inform::<Bytes, Bytes>(&payload, &options).await?;
-            Ok(answers.into_iter().map(|(at, answer)| (at, answer.map(Reply::from))).collect())
-        };
-        Ok(job::start(lease, call, done))
+        Ok(job::start(lease, inform(method, payload, options), done))
     }
 
     /// Sends a request that is never answered; `done` says that the connection has taken it.
@@ -121,8 +127,19 @@ impl Method {
         D: FnOnce(Result<()>) + Send + 'static,
     {
         let Parts { method, lease, .. } = self.parts.get()?;
-        let method = method.clone();
-        Ok(job::start(lease, async move { method.oneway(&payload, &options).await }, done))
+        Ok(job::start(lease, oneway(method, payload, options), done))
+    }
+
+    /// [`start_oneway`](Self::start_oneway) for one of many calls, which begin with [`Together::begin`].
+    ///
+    /// # Errors
+    /// `closed` in a forked child.
+    pub fn join_oneway<D>(&self, calls: &mut Together, payload: Bytes, options: CallOptions, done: D) -> Result<Running>
+    where
+        D: FnOnce(Result<()>) + Send + 'static,
+    {
+        let Parts { method, lease, .. } = self.parts.get()?;
+        Ok(calls.add(lease, oneway(method, payload, options), done))
     }
 
     /// Sends a request that is never answered and does not wait for a connection; what fails later is logged only.
@@ -147,7 +164,8 @@ impl Method {
         E: From<Error>,
         C: FnMut() -> Result<(), E>,
     {
-        wait(check, |done| self.start(kind, payload, options, done))
+        let Parts { method, lease, .. } = self.parts.get()?;
+        wait_here(lease, check, call(method, kind, payload, options))
     }
 
     /// [`start_inform`](Self::start_inform) as [`call_blocking`](Self::call_blocking).
@@ -159,7 +177,8 @@ impl Method {
         E: From<Error>,
         C: FnMut() -> Result<(), E>,
     {
-        wait(check, |done| self.start_inform(payload, options, done))
+        let Parts { method, lease, .. } = self.parts.get()?;
+        wait_here(lease, check, inform(method, payload, options))
     }
 
     /// [`start_oneway`](Self::start_oneway) as [`call_blocking`](Self::call_blocking).
@@ -171,60 +190,50 @@ impl Method {
         E: From<Error>,
         C: FnMut() -> Result<(), E>,
     {
-        wait(check, |done| self.start_oneway(payload, options, done))
+        let Parts { method, lease, .. } = self.parts.get()?;
+        wait_here(lease, check, oneway(method, payload, options))
     }
+}
+
+type Calling = rpcx::client::Method<AnyBytes>;
+
+fn call(
+    method: &Calling,
+    kind: Kind,
+    payload: Bytes,
+    options: CallOptions,
+) -> impl Future<Output = Result<Reply>> + Send + use<> {
+    let method = method.clone();
+    async move {
+        match kind {
+            Kind::Call => method.call_with(&payload, &options).await,
+            Kind::Broadcast => method.broadcast(&payload, &options).await,
+            Kind::Fork => method.fork(&payload, &options).await,
+        }
+        .map(Reply::from)
+    }
+}
+
+fn inform(
+    method: &Calling,
+    payload: Bytes,
+    options: CallOptions,
+) -> impl Future<Output = Result<Vec<InformReply>>> + Send + use<> {
+    let method = method.clone();
+    async move {
+        let answers = method.inform::<Bytes, Bytes>(&payload, &options).await?;
+        Ok(answers.into_iter().map(|(at, answer)| (at, answer.map(Reply::from))).collect())
+    }
+}
+
+fn oneway(method: &Calling, payload: Bytes, options: CallOptions) -> impl Future<Output = Result<()>> + Send + use<> {
+    let method = method.clone();
+    async move { method.oneway(&payload, &options).await }
 }
 
 impl std::fmt::Debug for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.parts.get().map(|parts| parts.method.name().to_owned()).unwrap_or_default();
         f.debug_struct("Method").field("name", &name).finish_non_exhaustive()
-    }
-}
-
-/// How often a thread that waits looks for signals.
-const CHECK: Duration = Duration::from_millis(100);
-
-/// Where a thread waits for one result.
-pub(crate) struct Slot<T> {
-    result: Mutex<Option<Result<T>>>,
-    come: Condvar,
-}
-
-impl<T> Slot<T> {
-    fn put(&self, result: Result<T>) {
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        self.come.notify_one();
-    }
-}
-
-/// Starts something with a `done` and waits until that was called.
-pub(crate) fn wait<T, E>(
-    mut check: impl FnMut() -> Result<(), E>,
-    start: impl FnOnce(Box<dyn FnOnce(Result<T>) + Send>) -> Result<Running>,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<Error>,
-{
-    crate::runtime::may_block()?;
-    let slot = Arc::new(Slot { result: Mutex::new(None), come: Condvar::new() });
-    let told = slot.clone();
-    let running = start(Box::new(move |result| told.put(result)))?;
-    let mut result = slot.result.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Some(result) = result.take() {
-            return result.map_err(E::from);
-        }
-        let (held, timeout) = slot.come.wait_timeout(result, CHECK).unwrap_or_else(PoisonError::into_inner);
-        result = held;
-        if timeout.timed_out() && result.is_none() {
-            drop(result);
-            if let Err(error) = check() {
-                running.cancel();
-                return Err(error);
-            }
-            result = slot.result.lock().unwrap_or_else(PoisonError::into_inner);
-        }
     }
 }

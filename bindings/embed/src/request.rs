@@ -325,6 +325,11 @@ impl AuthRequest {
         self.context.tls().and_then(|identity| identity.subject.as_deref())
     }
 
+    /// Calls `tell` when nobody waits for the judgement any more: as [`Request::on_cancel`].
+    pub fn on_cancel(&self, tell: impl FnOnce() + Send + 'static) {
+        self.slot.on_cancel(Box::new(tell));
+    }
+
     /// Lets the request pass, or refuses it with an error whose text goes to the caller. From any thread.
     pub fn answer(mut self, result: Result<()>) {
         self.answered = true;

@@ -7,7 +7,7 @@ use rpcx::{Error, Reason, Result};
 
 use crate::fork;
 use crate::mailbox::Mailbox;
-use crate::shard::Shard;
+use crate::shard::{Other, Shard};
 
 #[derive(Default)]
 struct State {
@@ -90,6 +90,12 @@ pub fn may_block() -> Result<()> {
     Err(Error::new(Reason::ConfigBadArgument, text))
 }
 
+/// The number of the shard whose thread this is, among those of the process; a handler and a sink run on one.
+/// [`Driver::shard`](crate::Driver::shard) is comparable.
+pub fn current_shard() -> Option<usize> {
+    Mailbox::number_here()
+}
+
 /// Keeps shards running. Clients, servers and calls under way hold one.
 pub(crate) struct Lease {
     shards: Vec<Arc<Shard>>,
@@ -123,7 +129,7 @@ impl Lease {
         let name = state.name.clone().unwrap_or_else(|| "rpcx-shard".to_owned());
         while state.shards.len() < count.max(state.floor) {
             let shard = Shard::start(&name, state.shards.len())?;
-            state.shards.push(Arc::new(shard));
+            state.shards.push(shard);
         }
         state.leases += 1;
         // Handles that want few shards are spread over those there are.
@@ -144,6 +150,29 @@ impl Lease {
             Some(here) => here,
             None => &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()],
         }
+    }
+
+    /// The shard, if there is just one.
+    pub(crate) fn only(&self) -> Option<&Arc<Shard>> {
+        match &self.shards[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Says of all of them that they are needed as long as the values live.
+    pub(crate) fn others(&self) -> Vec<Other> {
+        self.shards.iter().map(|shard| shard.other()).collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// One of them by its place.
+    pub(crate) fn at(&self, place: usize) -> &Arc<Shard> {
+        &self.shards[place]
     }
 
     /// All of them, for a server.

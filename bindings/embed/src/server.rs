@@ -10,11 +10,13 @@ use rpcx::stats::Exposition;
 use rpcx::{Error, Reason, Result};
 
 use crate::client::schemes;
+use crate::driver::Driver;
 use crate::fork::Owned;
 use crate::job::{self, Running};
-use crate::method::wait;
 use crate::request::{AuthRequest, Connection, Handler, MethodFlags, Request};
 use crate::runtime::Lease;
+use crate::shard::Other;
+use crate::wait::wait;
 
 /// What a server is made of.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,8 @@ pub struct ServerBuilder {
     builder: rpcx::server::ServerBuilder,
     threads: usize,
     mistake: Option<Error>,
+    /// Its shards, if somebody has asked for them before it starts.
+    lease: Option<Arc<Lease>>,
 }
 
 impl ServerBuilder {
@@ -58,7 +62,7 @@ impl ServerBuilder {
         for (service, metadata) in &config.metadata {
             builder = builder.metadata(service, metadata);
         }
-        ServerBuilder { builder, threads: config.threads, mistake }
+        ServerBuilder { builder, threads: config.threads, mistake, lease: None }
     }
 
     /// Adds a method. It gets payloads as they are, in every serialize type.
@@ -104,6 +108,19 @@ impl ServerBuilder {
         self
     }
 
+    /// A driver for each shard that the server will live on. A connection stays on one shard, so a thread for each of these,
+    /// with a queue of its own, takes requests and gives answers without a wake-up between threads.
+    ///
+    /// # Errors
+    /// `internal.system` when there is no thread to be had, `config.bad_argument` for too many of them.
+    pub fn drivers(&mut self) -> Result<Vec<Driver>> {
+        let lease = match &self.lease {
+            Some(lease) => lease,
+            None => self.lease.insert(Lease::new(self.threads)?),
+        };
+        Ok((0..lease.len()).map(|place| Driver::of(lease.clone(), place)).collect())
+    }
+
     /// Binds and serves. `done` runs on a shard's thread, once every listener is open and the registries have been told.
     ///
     /// # Errors
@@ -115,12 +132,16 @@ impl ServerBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let lease = Lease::new(self.threads)?;
+        let lease = match self.lease {
+            Some(lease) => lease,
+            None => Lease::new(self.threads)?,
+        };
         let builder = self.builder;
         let held = lease.clone();
         let start = async move {
             let server = builder.start_on(held.core_shards()).await?;
-            Ok(Server { inner: Owned::new(Arc::new(Inner { server, lease: held })) })
+            let others = held.others();
+            Ok(Server { inner: Owned::new(Arc::new(Inner { server, lease: held, _others: others })) })
         };
         Ok(job::start(&lease, start, done))
     }
@@ -154,6 +175,8 @@ impl<F: Fn(AuthRequest) + Send + Sync + 'static> Authenticator for Asked<F> {
 struct Inner {
     server: rpcx::Server,
     lease: Arc<Lease>,
+    /// Its connections need their shards at any time.
+    _others: Vec<Other>,
 }
 
 impl Drop for Inner {

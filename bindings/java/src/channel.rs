@@ -1,13 +1,12 @@
 //! A queue of events for one of Java's pollers, with what its commands act on.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use rpcx_embed::{Client, Driver, Error, Method, Push, Queue, Reason, Result};
+use rpcx_embed::{Bytes, Client, Driver, Error, HeldPush, Method, Place, Queue, Reason, Result};
 
 use crate::event::Event;
-use crate::{requests, running};
+use crate::{command, requests, running};
 
 /// What only the poller uses.
 #[derive(Default)]
@@ -30,8 +29,8 @@ pub(crate) struct Channel {
     running: Mutex<running::Table>,
     requests: Mutex<requests::Table>,
     polling: Mutex<Polling>,
-    /// Pushes on their way to Java.
-    pushes: Arc<AtomicUsize>,
+    /// The places of pushes that Java has and nobody has taken there.
+    pushes: Mutex<Vec<Place>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -47,7 +46,7 @@ impl Channel {
             running: Mutex::default(),
             requests: Mutex::default(),
             polling: Mutex::default(),
-            pushes: Arc::default(),
+            pushes: Mutex::default(),
         }
     }
 
@@ -56,9 +55,27 @@ impl Channel {
     }
 
     /// Lets the poller drive the shard of a client, or one of a server's, while it waits. Before the first poll.
-    pub(crate) fn drive(&self) -> Result<()> {
-        self.polling().driver = Some(Driver::new()?);
-        Ok(())
+    pub(crate) fn drive(&self, driver: Driver) {
+        self.polling().driver = Some(driver);
+    }
+
+    /// Carries out commands, then waits for something to drain: on the shard, if the poller drives one. So what the
+    /// commands start wakes no other thread.
+    pub(crate) fn submit_and_wait(&self, driver: Option<&Driver>, commands: Option<Bytes>) -> Result<()> {
+        let mut result = Ok(());
+        let submit = || {
+            if let Some(commands) = commands {
+                result = command::submit(self, commands);
+            }
+        };
+        match driver {
+            Some(driver) => driver.wait_after(&self.queue, None, submit),
+            None => {
+                submit();
+                self.queue.wait(None)
+            }
+        };
+        result
     }
 
     pub(crate) fn client(&self) -> Result<&Client> {
@@ -93,27 +110,29 @@ impl Channel {
         lock(&self.polling)
     }
 
-    /// Lets pushes come as events, at most `most` at a time: more than Java takes are dropped.
+    /// Lets pushes come as events. At most `most` are on their way or wait in Java; further ones wait in the client, where
+    /// its options say how many and what becomes of more.
     pub(crate) fn take_pushes(&self, most: usize) -> Result<()> {
-        let (queue, waiting) = (self.queue.clone(), self.pushes.clone());
-        self.client()?.take_pushes(move |push: Option<Push>| {
-            match push {
-                None => queue.push(Event::PushesEnd),
-                Some(push) => {
-                    if waiting.fetch_add(1, Ordering::Relaxed) < most {
-                        queue.push(Event::Push(push));
-                    } else {
-                        waiting.fetch_sub(1, Ordering::Relaxed);
-                    }
-                }
-            }
+        let queue = self.queue.clone();
+        self.client()?.take_held(most, move |push: Option<HeldPush>| {
+            queue.push(push.map_or(Event::PushesEnd, Event::Push));
             !queue.is_closed()
         })
     }
 
-    /// A push was handed out.
-    pub(crate) fn pushed(&self) {
-        self.pushes.fetch_sub(1, Ordering::Relaxed);
+    /// A push was handed out; its place is kept until Java says that it was taken.
+    pub(crate) fn pushed(&self, place: Place) {
+        lock(&self.pushes).push(place);
+    }
+
+    /// So many pushes were taken in Java.
+    pub(crate) fn taken(&self, count: usize) {
+        let free = {
+            let mut pushes = lock(&self.pushes);
+            let left = pushes.len().saturating_sub(count);
+            pushes.split_off(left)
+        };
+        drop(free);
     }
 
     /// Ends the queue: what is in it can still be polled.

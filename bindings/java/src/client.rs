@@ -26,10 +26,11 @@ extern "system" fn Java_io_github_librpcx_internal_Natives_openClient<'local>(
         let config = read(Reader::new(all_bytes(env, &config)?))?;
         let alone = config.threads <= 1;
         let channel: &Channel = borrow(channel)?;
-        channel.set_client(Client::open(config)?)?;
+        let client = Client::open(config)?;
         if alone {
-            channel.drive()?;
+            channel.drive(client.driver()?);
         }
+        channel.set_client(client)?;
         Ok(())
     });
 }

@@ -48,6 +48,11 @@ pub(crate) fn submit(channel: &Channel, commands: Bytes) -> Result<()> {
                 }
                 command::ANSWER => answer(channel, one),
                 command::ADMIT => admit(channel, one),
+                command::TAKEN => {
+                    one.skip(3)?;
+                    channel.taken(one.count()?);
+                    Ok(())
+                }
                 other => Err(Error::new(Reason::InternalBug, format!("there is no command {other}"))),
             }
         });

@@ -1,7 +1,7 @@
 //! What goes to Java, and its form.
 
 use rpcx_embed::logs::Level;
-use rpcx_embed::{AuthRequest, InformReply, Metadata, Push, Reply, Request, Result};
+use rpcx_embed::{AuthRequest, HeldPush, InformReply, Metadata, Place, Reply, Request, Result};
 
 use crate::requests::Held;
 use crate::wire::{Write, event};
@@ -21,7 +21,7 @@ pub(crate) enum Event {
     /// A token to decide about.
     Auth(AuthRequest),
     /// A message from a server.
-    Push(Push),
+    Push(HeldPush),
     /// No further message will come.
     PushesEnd,
     /// A line of the log.
@@ -35,19 +35,27 @@ pub(crate) struct Head {
     pub(crate) id: u64,
 }
 
+/// What the channel keeps of an event that was handed out, until Java gives it back.
+pub(crate) enum Keep {
+    /// A request, by a number.
+    Request(Held),
+    /// The place of a push.
+    Place(Place),
+}
+
 /// The number of the fallback.
 pub(crate) const FALLBACK: i32 = -1;
 
 impl Event {
-    /// Appends the body. Requests are kept by `hold`, which gives the number that they have in Java.
-    pub(crate) fn write(self, out: &mut Vec<u8>, hold: impl FnOnce(Held) -> u64) -> Head {
+    /// Appends the body. What Java gives back later is kept by `keep`, which gives the number that it has there.
+    pub(crate) fn write(self, out: &mut Vec<u8>, keep: impl FnOnce(Keep) -> u64) -> Head {
         match self {
             Event::Reply(id, result) => ended(event::REPLY, id, result, out, |out, reply| write_reply(out, &reply)),
             Event::Done(id, result) => ended(event::DONE, id, result, out, |_, ()| ()),
             Event::Inform(id, result) => ended(event::INFORM, id, result, out, |out, replies| inform(out, &replies)),
             Event::Request(request, method) => {
                 write_request(out, &request, method);
-                Head { kind: event::REQUEST, flags: 0, id: hold(Held::Request(request)) }
+                Head { kind: event::REQUEST, flags: 0, id: keep(Keep::Request(Held::Request(request))) }
             }
             Event::Cancelled(id) => Head { kind: event::CANCELLED, flags: 0, id },
             Event::Auth(request) => {
@@ -57,14 +65,14 @@ impl Event {
                 out.text(request.peer());
                 out.optional_text(request.tls_subject());
                 out.metadata(&request.metadata());
-                Head { kind: event::AUTH, flags: 0, id: hold(Held::Auth(request)) }
+                Head { kind: event::AUTH, flags: 0, id: keep(Keep::Request(Held::Auth(request))) }
             }
-            Event::Push(push) => {
+            Event::Push(HeldPush { push, place }) => {
                 out.text(&push.service());
                 out.text(&push.method());
                 out.metadata(&push.metadata());
                 out.extend_from_slice(&push.payload());
-                Head { kind: event::PUSH, flags: 0, id: 0 }
+                Head { kind: event::PUSH, flags: 0, id: keep(Keep::Place(place)) }
             }
             Event::PushesEnd => Head { kind: event::PUSHES_END, flags: 0, id: 0 },
             Event::Log(level, target, message) => {

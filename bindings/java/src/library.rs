@@ -120,10 +120,8 @@ extern "system" fn Java_io_github_librpcx_internal_Natives_poll<'local>(
 ) -> jint {
     guard(&mut env, |env| {
         let channel: &Channel = borrow(channel)?;
-        if used > 0 {
-            command::submit(channel, bytes(env, &commands, used)?)?;
-        }
-        poll::poll(env, channel, &events, &large)
+        let commands = if used > 0 { Some(bytes(env, &commands, used)?) } else { None };
+        poll::poll(env, channel, commands, &events, &large)
     })
 }
 

@@ -3,20 +3,23 @@
 use jni::Env;
 use jni::objects::{JByteArray, JObjectArray};
 use jni::sys::jint;
-use rpcx_embed::{Error, Reason};
+use rpcx_embed::{Bytes, Error, Reason};
 
 use crate::channel::{Channel, Polling};
-use crate::event::{Event, Head};
+use crate::command;
+use crate::event::{Event, Head, Keep};
 use crate::guard::Outcome;
 use crate::wire::event;
 
 /// A body above this is an array of its own.
 const LARGE_BODY: usize = 64 * 1024;
 
-/// Waits for events and writes as many as fit into `events`. Says how many bytes, or -1 at the end of the queue.
+/// Carries out commands, waits for events and writes as many as fit into `events`. Says how many bytes, or -1 at the end of
+/// the queue.
 pub(crate) fn poll<'local>(
     env: &mut Env<'local>,
     channel: &Channel,
+    commands: Option<Bytes>,
     events: &JByteArray<'local>,
     large: &JObjectArray<'local, JByteArray<'local>>,
 ) -> Outcome<jint> {
@@ -24,8 +27,12 @@ pub(crate) fn poll<'local>(
     let bodies = large.len(env)?;
     let mut polling = channel.polling();
     let polling = &mut *polling;
-    if polling.waiting.is_empty() && polling.carried.is_empty() && !gather(channel, polling) {
-        return Ok(-1);
+    if polling.waiting.is_empty() && polling.carried.is_empty() {
+        if !gather(channel, polling, commands)? {
+            return Ok(-1);
+        }
+    } else if let Some(commands) = commands {
+        command::submit(channel, commands)?;
     }
     let out = &mut polling.out;
     out.clear();
@@ -60,24 +67,24 @@ pub(crate) fn poll<'local>(
     Ok(out.len() as jint)
 }
 
-/// Waits until there is an event; false at the end of the queue.
-fn gather(channel: &Channel, polling: &mut Polling) -> bool {
+/// Carries out commands and waits until there is an event; false at the end of the queue.
+fn gather(channel: &Channel, polling: &mut Polling, mut commands: Option<Bytes>) -> Outcome<bool> {
     loop {
+        if commands.is_some() {
+            channel.submit_and_wait(polling.driver.as_ref(), commands.take())?;
+        }
         let ended = channel.queue.is_closed();
         channel.queue.drain(&mut polling.incoming, usize::MAX);
         if !polling.incoming.is_empty() {
             polling.waiting.extend(polling.incoming.drain(..));
-            return true;
+            return Ok(true);
         }
         if ended {
             // The shards end with their last handle, which this may be.
             polling.driver = None;
-            return false;
+            return Ok(false);
         }
-        match &polling.driver {
-            Some(driver) => driver.wait(&channel.queue, None),
-            None => channel.queue.wait(None),
-        };
+        channel.submit_and_wait(polling.driver.as_ref(), None)?;
     }
 }
 
@@ -85,12 +92,17 @@ fn gather(channel: &Channel, polling: &mut Polling) -> bool {
 fn append(channel: &Channel, next: Event, out: &mut Vec<u8>) {
     match &next {
         Event::Reply(ticket, _) | Event::Done(ticket, _) | Event::Inform(ticket, _) => channel.running().end(*ticket),
-        Event::Push(_) => channel.pushed(),
         _ => {}
     }
     let from = out.len();
     out.resize(from + event::HEAD, 0);
-    let Head { kind, flags, id } = next.write(out, |held| channel.requests().insert(held));
+    let Head { kind, flags, id } = next.write(out, |keep| match keep {
+        Keep::Request(held) => channel.requests().insert(held),
+        Keep::Place(place) => {
+            channel.pushed(place);
+            0
+        }
+    });
     out[from + 4] = kind;
     out[from + 5] = flags;
     out[from + 8..from + 16].copy_from_slice(&id.to_le_bytes());

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jni::EnvUnowned;
 use jni::objects::{JByteArray, JClass, JLongArray, JString};
 use jni::sys::{jboolean, jint, jlong};
-use rpcx_embed::{Connection, Handler, MethodFlags, Queue, Request, Result, Server, ServerBuilder, ServerConfig};
+use rpcx_embed::{
+    Connection, Driver, Handler, MethodFlags, Queue, Request, Result, Server, ServerBuilder, ServerConfig, runtime,
+};
 
 use crate::channel::Channel;
 use crate::event::{Event, FALLBACK};
@@ -17,21 +19,35 @@ use crate::wire::Reader;
 
 const ABOUT_TLS: jint = 1;
 
-/// The ways to Java: a connection's requests always go the same one.
-#[derive(Clone)]
-struct Lanes(Arc<[Arc<Queue<Event>>]>);
+/// The ways to Java: a connection's requests always go the same one, that of its shard.
+struct Lanes {
+    queues: Vec<Arc<Queue<Event>>>,
+    /// The lane of each shard, by the numbers of the process.
+    by_shard: Vec<usize>,
+}
 
 impl Lanes {
-    fn of(&self, request: &Request) -> &Arc<Queue<Event>> {
-        if self.0.len() == 1 {
-            return &self.0[0];
+    fn new(queues: Vec<Arc<Queue<Event>>>, drivers: &[Driver]) -> Result<Lanes> {
+        let mut by_shard = Vec::new();
+        for (place, driver) in drivers.iter().enumerate() {
+            let shard = driver.shard()?;
+            if by_shard.len() <= shard {
+                by_shard.resize(shard + 1, 0);
+            }
+            by_shard[shard] = place % queues.len();
         }
-        &self.0[(request.connection().id() % self.0.len() as u64) as usize]
+        Ok(Lanes { queues, by_shard })
     }
 
-    fn handler(&self, method: i32) -> Arc<dyn Handler> {
+    /// That of the shard whose thread this is.
+    fn here(&self) -> &Arc<Queue<Event>> {
+        let lane = runtime::current_shard().and_then(|shard| self.by_shard.get(shard));
+        &self.queues[lane.copied().unwrap_or_default()]
+    }
+
+    fn handler(self: &Arc<Self>, method: i32) -> Arc<dyn Handler> {
         let lanes = self.clone();
-        Arc::new(move |request: Request| lanes.of(&request).push(Event::Request(request, method)))
+        Arc::new(move |request: Request| lanes.here().push(Event::Request(request, method)))
     }
 }
 
@@ -46,14 +62,19 @@ extern "system" fn Java_io_github_librpcx_internal_Natives_startServer<'local>(
     guard(&mut env, |env| {
         let mut addresses = vec![0; channels.len(env)?];
         channels.get_region(env, 0, &mut addresses)?;
-        let lanes: Result<Vec<_>> =
-            addresses.into_iter().map(|address| Ok(borrow::<Channel>(address)?.queue.clone())).collect();
-        let builder = read(Reader::new(all_bytes(env, &config)?), Lanes(lanes?.into()))?;
-        Ok(give(Arc::new(builder.start_blocking()?)))
+        let channels = addresses.into_iter().map(borrow::<Channel>).collect::<Result<Vec<_>>>()?;
+        let queues = channels.iter().map(|channel| channel.queue.clone()).collect();
+        let (builder, drivers) = read(Reader::new(all_bytes(env, &config)?), queues)?;
+        let server = builder.start_blocking()?;
+        // Shards beyond the channels are driven by their own threads.
+        for (channel, driver) in channels.into_iter().zip(drivers) {
+            channel.drive(driver);
+        }
+        Ok(give(Arc::new(server)))
     })
 }
 
-fn read(mut config: Reader, lanes: Lanes) -> Result<ServerBuilder> {
+fn read(mut config: Reader, queues: Vec<Arc<Queue<Event>>>) -> Result<(ServerBuilder, Vec<Driver>)> {
     let mut builder = ServerBuilder::new(ServerConfig {
         listen: config.texts()?,
         registries: config.texts()?,
@@ -61,6 +82,8 @@ fn read(mut config: Reader, lanes: Lanes) -> Result<ServerBuilder> {
         options: config.pairs()?,
         threads: config.count()?,
     });
+    let drivers = builder.drivers()?;
+    let lanes = Arc::new(Lanes::new(queues, &drivers)?);
     for (number, (service, method)) in config.pairs()?.into_iter().enumerate() {
         builder = builder.method(&service, &method, lanes.handler(number as i32), MethodFlags::default());
     }
@@ -78,9 +101,9 @@ fn read(mut config: Reader, lanes: Lanes) -> Result<ServerBuilder> {
     }
     if config.u32()? != 0 {
         // Seldom enough, and cached: the first way is for all.
-        builder = builder.authenticator(move |request| lanes.0[0].push(Event::Auth(request)));
+        builder = builder.authenticator(move |request| lanes.queues[0].push(Event::Auth(request)));
     }
-    Ok(builder)
+    Ok((builder, drivers))
 }
 
 /// `freeServer`
@@ -104,6 +127,25 @@ extern "system" fn Java_io_github_librpcx_internal_Natives_serverAddresses<'loca
     server: jlong,
 ) -> JString<'local> {
     guard(&mut env, |env| Ok(env.new_string(borrow::<Server>(server)?.addresses()?.join("\n"))?))
+}
+
+/// `connections`
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_github_librpcx_internal_Natives_connections<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    server: jlong,
+) -> JLongArray<'local> {
+    guard(&mut env, |env| {
+        let connections = borrow::<Server>(server)?.connections()?;
+        let array = JLongArray::new(env, connections.len())?;
+        let addresses: Vec<_> = connections.into_iter().map(|connection| give(Arc::new(connection))).collect();
+        if let Err(error) = array.set_region(env, 0, &addresses) {
+            addresses.into_iter().for_each(free::<Connection>);
+            return Err(error.into());
+        }
+        Ok(array)
+    })
 }
 
 /// `serverStats`
@@ -271,6 +313,16 @@ extern "system" fn Java_io_github_librpcx_internal_Natives_aboutConnection<'loca
     _what: jint,
 ) -> JString<'local> {
     guard(&mut env, |env| Ok(env.new_string(borrow::<Connection>(connection)?.peer())?))
+}
+
+/// `connectionId`
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_github_librpcx_internal_Natives_connectionId<'local>(
+    mut env: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    connection: jlong,
+) -> jlong {
+    guard(&mut env, |_| Ok(borrow::<Connection>(connection)?.id() as jlong))
 }
 
 /// `isOpen`

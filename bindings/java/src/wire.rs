@@ -8,6 +8,7 @@ pub(crate) mod command {
     pub(crate) const CANCEL: u8 = 2;
     pub(crate) const ANSWER: u8 = 3;
     pub(crate) const ADMIT: u8 = 4;
+    pub(crate) const TAKEN: u8 = 5;
 }
 
 /// Events, by their numbers.

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{BufferSlice, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
-use rpcx_embed::{Client, Error, Method, Queue, Reason, Running, Server};
+use rpcx_embed::{Client, Error, HeldPush, Method, Place, Queue, Reason, Running, Server, Together};
 
 use crate::error::{Result, thrown};
 use crate::event::{self, Event};
@@ -25,6 +25,10 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 /// A batch takes no further record from here on.
 const FULL: usize = 48 << 10;
 
+/// So many records at a time, and the thread of JavaScript leaves their calls to the library's. Measured: with ten callers it
+/// would cost a fifth of the throughput, with a hundred it gains a quarter.
+const MANY: usize = 16;
+
 /// What only the environment's own thread touches.
 #[derive(Default)]
 pub(crate) struct State {
@@ -32,6 +36,8 @@ pub(crate) struct State {
     pub(crate) methods: Slab<Method>,
     pub(crate) servers: Slab<Server>,
     pub(crate) served: Served,
+    /// The places of pushes that nobody has read yet, by the number of an open client.
+    pub(crate) unread: HashMap<u32, Vec<Place>>,
     /// The calls that JavaScript may still cancel, by ticket.
     pub(crate) running: HashMap<u32, Running>,
     /// Drained from the queue, and not yet written.
@@ -66,11 +72,14 @@ impl Bridge {
     /// Starts the calls and gives the answers that the first `length` bytes of `records` hold.
     #[napi(catch_unwind)]
     pub fn submit(&self, records: BufferSlice<'_>, length: u32) -> Result<()> {
-        let mut reader = Reader::new(records.get(..length as usize).unwrap_or_default());
+        let records = records.get(..length as usize).unwrap_or_default();
         let state = &mut *self.state.borrow_mut();
+        // Few calls leave from here at once, which saves a wake-up; many from their shard, which writes them together.
+        let mut together = submit::are_many(records, MANY).then(Together::default);
+        let mut reader = Reader::new(records);
         while !reader.is_empty() {
             match submit::next(&mut reader).map_err(malformed)? {
-                Submitted::Start(start) => self.start(state, start),
+                Submitted::Start(start) => self.start(state, together.as_mut(), start),
                 Submitted::Answer(request, metadata, result) => state.served.answer(request, &metadata, result),
             }
         }
@@ -130,7 +139,7 @@ impl Bridge {
         counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX)).to_vec()
     }
 
-    fn start(&self, state: &mut State, start: Start) {
+    fn start(&self, state: &mut State, together: Option<&mut Together>, start: Start) {
         let Start { form, ticket, method, cancellable, payload, options } = start;
         let queue = self.queue.clone();
         let started = options.and_then(|options| {
@@ -138,13 +147,21 @@ impl Bridge {
             let method = state.methods.get(method).ok_or_else(gone)?;
             Ok(Some(match form {
                 Form::Reply(kind) => {
-                    method.start(kind, payload, options, move |result| queue.push(Event::Reply(ticket, result)))?
+                    let done = move |result| queue.push(Event::Reply(ticket, result));
+                    match together {
+                        Some(together) => method.join(together, kind, payload, options, done)?,
+                        None => method.start(kind, payload, options, done)?,
+                    }
                 }
                 Form::Inform => {
                     method.start_inform(payload, options, move |result| queue.push(Event::Inform(ticket, result)))?
                 }
                 Form::Oneway => {
-                    method.start_oneway(payload, options, move |result| queue.push(Event::Done(ticket, result)))?
+                    let done = move |result| queue.push(Event::Done(ticket, result));
+                    match together {
+                        Some(together) => method.join_oneway(together, payload, options, done)?,
+                        None => method.start_oneway(payload, options, done)?,
+                    }
                 }
                 Form::Oneshot => {
                     method.oneshot(payload, &options)?;
@@ -163,7 +180,7 @@ impl Bridge {
     }
 
     fn write(&self, state: &mut State, event: Event) {
-        let State { batch, running, servers, served, .. } = state;
+        let State { batch, running, servers, served, unread, .. } = state;
         let mut ended = |ticket: u32| {
             if !running.is_empty() {
                 running.remove(&ticket);
@@ -179,10 +196,18 @@ impl Bridge {
             }
             Event::Started(ticket, Ok(server)) => event::started(batch, ticket, servers.insert(server)),
             Event::Started(ticket, Err(error)) => event::error(batch, ticket, &error, None),
-            Event::Push(client, push) => event::push(batch, client, push.as_ref()),
-            Event::Request(handler, request) => served.began(batch, handler, request),
-            Event::Cancelled(request) => event::cancelled(batch, request),
-            Event::Auth(judge, request) => served.asked(batch, judge, request),
+            Event::Push(client, None) => event::push(batch, client, None),
+            Event::Push(client, Some(held)) => {
+                let HeldPush { push, place } = held;
+                event::push(batch, client, Some(&push));
+                if let Some(places) = unread.get_mut(&client.index) {
+                    places.push(place);
+                }
+            }
+            Event::Request(handler, request) => served.began(&self.queue, batch, handler, request),
+            Event::Cancelled(request) => served.cancelled(batch, request),
+            Event::Auth(judge, request) => served.asked(&self.queue, batch, judge, request),
+            Event::Unasked(request) => served.unasked(request),
             Event::Log(level, target, message) => event::log(batch, level, &target, &message),
         }
     }

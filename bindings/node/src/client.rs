@@ -68,23 +68,36 @@ impl Bridge {
         self.client(client)?.metrics_text(&name).map_err(thrown)
     }
 
-    /// Delivers what servers push to the client, until it is closed.
+    /// Delivers what servers push to the client, until it is closed: at most `ahead` messages beyond those that were
+    /// released. The others wait in the client, as its options let them.
     #[napi(catch_unwind)]
-    pub fn take_pushes(&self, client: f64) -> Result<()> {
+    pub fn take_pushes(&self, client: f64, ahead: u32) -> Result<()> {
         let key = Key::from(client);
         let queue = self.queue.clone();
         let sink = move |push| {
             queue.push(Event::Push(key, push));
             !queue.is_closed()
         };
-        self.client(client)?.take_pushes(sink).map_err(thrown)
+        self.client(client)?.take_held(ahead as usize, sink).map_err(thrown)?;
+        self.state.borrow_mut().unread.insert(key.index, Vec::new());
+        Ok(())
+    }
+
+    /// So many of the messages that were delivered have been read.
+    #[napi(catch_unwind)]
+    pub fn release_pushes(&self, client: f64, count: u32) {
+        if let Some(places) = self.state.borrow_mut().unread.get_mut(&Key::from(client).index) {
+            places.truncate(places.len().saturating_sub(count as usize));
+        }
     }
 
     /// Ends the client at once; calls under way fail with `closed`. Its number stays until it is released.
     #[napi(catch_unwind)]
     pub fn close_client(&self, client: f64) {
-        if let Ok(client) = self.client(client) {
-            client.close();
+        if let Ok(open) = self.client(client) {
+            open.close();
+            // Its end comes behind the messages that wait, which need no reader from here on.
+            self.state.borrow_mut().unread.remove(&Key::from(client).index);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpcx_embed::{AuthRequest, Delivery, Error, InformReply, Push, Reply, Request, Result, Server};
+use rpcx_embed::{AuthRequest, Delivery, Error, HeldPush, InformReply, Push, Reply, Request, Result, Server};
 
 use crate::slab::Key;
 use crate::write::{Batch, double};
@@ -16,13 +16,15 @@ pub(crate) enum Event {
     /// An inform ended.
     Inform(u32, Result<Vec<InformReply>>),
     /// A server pushed to a client; nothing: the client was closed.
-    Push(Key, Option<Push>),
+    Push(Key, Option<HeldPush>),
     /// A server started, or did not.
     Started(u32, Result<Server>),
     /// A request for a handler, by its number.
     Request(u32, Request),
     /// Nobody waits for the answer to a request any more.
     Cancelled(Key),
+    /// Nobody waits for an authenticator's judgement any more.
+    Unasked(Key),
     /// A token to be judged by an authenticator, by its number.
     Auth(u32, AuthRequest),
     /// Something for the host's logs: level, target, message.

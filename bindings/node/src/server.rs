@@ -161,14 +161,10 @@ impl Bridge {
         }
     }
 
-    /// Tells when nobody waits for the answer to a request any more.
+    /// Tells when nobody waits for the answer to a request any more; false when that is so already.
     #[napi(catch_unwind)]
-    pub fn watch_request(&self, index: u32, round: u32) {
-        let key = Key { index, round };
-        let queue = self.queue.clone();
-        if let Some(request) = self.state.borrow().served.request(key) {
-            request.on_cancel(move || queue.push(Event::Cancelled(key)));
-        }
+    pub fn watch_request(&self, index: u32, round: u32) -> bool {
+        self.state.borrow_mut().served.watch(Key { index, round })
     }
 
     /// The caller's address and the subject of its certificate, while the request is unanswered.

@@ -40,6 +40,10 @@ impl<T> Slab<T> {
         self.places.get(key.index as usize).filter(|place| place.round == key.round)?.value.as_ref()
     }
 
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.places.get_mut(key.index as usize).filter(|place| place.round == key.round)?.value.as_mut()
+    }
+
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let place = self.places.get_mut(key.index as usize).filter(|place| place.round == key.round)?;
         let value = place.value.take()?;

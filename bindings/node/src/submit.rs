@@ -53,6 +53,12 @@ pub(crate) enum Submitted {
     Answer(Key, Vec<(String, String)>, Result<Bytes>),
 }
 
+/// Whether there are at least `count` records.
+pub(crate) fn are_many(records: &[u8], count: usize) -> bool {
+    let mut rest = Reader::new(records);
+    (0..count).all(|_| rest.u32().is_ok_and(|size| size >= 4 && rest.bytes(size - 4).is_ok()))
+}
+
 /// Reads the next record.
 pub(crate) fn next(records: &mut Reader<'_>) -> Result<Submitted, Malformed> {
     let size = records.u32()?.checked_sub(4).ok_or(Malformed)?;

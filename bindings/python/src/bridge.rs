@@ -1,14 +1,16 @@
 //! The way from shards to an event loop: a queue behind a descriptor that the loop watches.
 //!
-//! One crossing takes all that has come: futures get their results here, requests are handed over as one list.
+//! One crossing takes all that has come: futures get their results here, requests are handed over as one list. While much
+//! comes the loop drives the shard itself ([`LoopGuest`]), and no thread is woken at all.
 
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use rpcx_embed::{AuthRequest as Asked, EventFd, InformReply, Queue, Reply, Result};
+use rpcx_embed::{AuthRequest as Asked, EventFd, InformReply, LoopGuest, Queue, Reply, Result, Watch};
 
 use crate::convert;
 use crate::error;
@@ -43,6 +45,7 @@ pub(crate) enum Event {
 pub(crate) struct Bridge {
     queue: Arc<Queue<Event>>,
     event: Arc<EventFd>,
+    guest: Arc<LoopGuest>,
     /// The list that is drained into, kept for its capacity.
     spare: Mutex<Vec<Event>>,
 }
@@ -52,8 +55,9 @@ impl Bridge {
     #[new]
     fn new() -> PyResult<Bridge> {
         let event = Arc::new(EventFd::new()?);
-        let signalled = event.clone();
-        Ok(Bridge { queue: Queue::new(move || signalled.signal()), event, spare: Mutex::default() })
+        let guest = Arc::new(LoopGuest::new(event.clone()));
+        let announcing = guest.clone();
+        Ok(Bridge { queue: Queue::new(move || announcing.announce()), event, guest, spare: Mutex::default() })
     }
 
     /// The descriptor to watch for reading.
@@ -61,19 +65,20 @@ impl Bridge {
         self.event.fd()
     }
 
-    /// Gives futures their results and calls what was cancelled; returns the requests that came, in order.
-    fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    /// The descriptor is readable: gives futures their results and calls what was cancelled; returns the requests that
+    /// came, in order, if any did. `watch(fd, begin)` is called when the loop is to watch another descriptor for `turn`.
+    fn drain<'py>(&self, py: Python<'py>, watch: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
         self.event.clear();
-        let mut events = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.queue.drain(&mut events, BATCH) {
-            self.event.signal();
-        }
-        let requests = PyList::empty(py);
-        for event in events.drain(..) {
-            event.deliver(py, &requests)?;
-        }
-        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = events;
-        Ok(requests)
+        self.follow(watch, self.guest.heard())?;
+        self.deliver(py)
+    }
+
+    /// The other descriptor is readable: the same, after the shard had its turn.
+    fn turn<'py>(&self, py: Python<'py>, watch: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
+        // Other threads of Python go on meanwhile: there may be much to decompress.
+        let change = py.detach(|| self.guest.turn());
+        self.follow(watch, change)?;
+        self.deliver(py)
     }
 
     /// Ends it: what comes later is dropped.
@@ -86,10 +91,32 @@ impl Bridge {
     pub(crate) fn queue(&self) -> &Arc<Queue<Event>> {
         &self.queue
     }
+
+    fn follow(&self, watch: &Bound<'_, PyAny>, change: Option<Watch>) -> PyResult<()> {
+        match change {
+            None => {}
+            Some(Watch::Begin(fd)) => drop(watch.call1((fd, true))?),
+            Some(Watch::End(fd)) => drop(watch.call1((fd.as_raw_fd(), false))?),
+        }
+        Ok(())
+    }
+
+    fn deliver<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let mut events = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.queue.drain(&mut events, BATCH) {
+            self.event.signal();
+        }
+        let mut requests = None;
+        for event in events.drain(..) {
+            event.deliver(py, &mut requests)?;
+        }
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = events;
+        Ok(requests)
+    }
 }
 
 impl Event {
-    fn deliver(self, py: Python<'_>, requests: &Bound<'_, PyList>) -> PyResult<()> {
+    fn deliver<'py>(self, py: Python<'py>, requests: &mut Option<Bound<'py, PyList>>) -> PyResult<()> {
         match self {
             Event::Payload(future, Ok(reply)) => resolve(py, &future, PyBytes::new(py, &reply.payload)),
             Event::Reply(future, Ok(reply)) => resolve(py, &future, convert::reply(py, &reply)?),
@@ -104,8 +131,12 @@ impl Event {
                 let exception = error::exception(py, &error);
                 ignore(future.bind(py).call_method1(intern!(py, "set_exception"), (exception,)));
             }
-            Event::Request(entry, request) => requests.append(Request::new(entry, request))?,
-            Event::Auth(entry, request) => requests.append(AuthRequest::new(entry, request))?,
+            Event::Request(entry, request) => {
+                requests.get_or_insert_with(|| PyList::empty(py)).append(Request::new(entry, request))?;
+            }
+            Event::Auth(entry, request) => {
+                requests.get_or_insert_with(|| PyList::empty(py)).append(AuthRequest::new(entry, request))?;
+            }
             Event::Cancelled(tell) => ignore(tell.bind(py).call0()),
         }
         Ok(())

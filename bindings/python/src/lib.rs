@@ -54,6 +54,7 @@ mod _rpcx {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::wait::watch_main_thread(module)?;
         module.add("__version__", rpcx_embed::version())
     }
 }

@@ -1,4 +1,5 @@
-//! What servers push to a client. Few messages wait here: the others wait in the client's own queue, whose options bound it.
+//! What servers push to a client. Few messages wait here, each holding a place until it is read: the others wait in the
+//! client's own queue, whose options bound it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,7 +7,7 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use rpcx_embed::{Client, Push, Queue};
+use rpcx_embed::{Client, HeldPush, Push, Queue};
 
 use crate::bridge::{Bridge, Event};
 use crate::convert;
@@ -18,9 +19,9 @@ const AHEAD: usize = 64;
 
 #[derive(Default)]
 struct State {
-    messages: VecDeque<Push>,
+    messages: VecDeque<HeldPush>,
     /// The client hands messages on.
-    taking: bool,
+    asked: bool,
     closed: bool,
     /// Futures of loops that wait for a message.
     waiting: Vec<(Arc<Queue<Event>>, Py<PyAny>)>,
@@ -44,22 +45,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// On a shard: keeps what came and says whether there is room for more.
-    fn take(&self, push: Option<Push>) -> bool {
-        let (waiting, more) = {
+    /// On a shard: keeps what came; `None`: no more will.
+    fn take(&self, push: Option<HeldPush>) {
+        let waiting = {
             let mut state = self.lock();
             match push {
                 Some(push) => state.messages.push_back(push),
                 None => state.closed = true,
             }
-            state.taking = !state.closed && state.messages.len() < AHEAD;
-            (std::mem::take(&mut state.waiting), state.taking)
+            std::mem::take(&mut state.waiting)
         };
         self.come.notify_all();
         for (queue, future) in waiting {
             queue.push(Event::Done(future, Ok(())));
         }
-        more
     }
 }
 
@@ -68,17 +67,16 @@ impl Pushes {
         Pushes { client, shared: Arc::default() }
     }
 
-    /// Has the client hand messages on again if it had to stop.
+    /// Has the client hand messages on, from the first time that somebody asks for one.
     fn ask(&self) -> rpcx_embed::Result<()> {
-        {
-            let mut state = self.shared.lock();
-            if state.taking || state.closed || state.messages.len() >= AHEAD {
-                return Ok(());
-            }
-            state.taking = true;
+        if std::mem::replace(&mut self.shared.lock().asked, true) {
+            return Ok(());
         }
         let shared = self.shared.clone();
-        self.client.take_pushes(move |push| shared.take(push))
+        self.client.take_held(AHEAD, move |push| {
+            shared.take(push);
+            true
+        })
     }
 
     fn shown<'py>(py: Python<'py>, push: &Push) -> PyResult<Bound<'py, PyTuple>> {
@@ -99,7 +97,7 @@ impl Pushes {
             (state.messages.pop_front(), state.closed)
         };
         match push {
-            Some(push) => Ok(Some(Pushes::shown(py, &push)?.into_any())),
+            Some(held) => Ok(Some(Pushes::shown(py, &held.push)?.into_any())),
             None if closed => Ok(None),
             None => Ok(Some(pyo3::types::PyBool::new(py, false).to_owned().into_any())),
         }

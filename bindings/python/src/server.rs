@@ -23,6 +23,9 @@ enum Target<'py> {
 /// A method to register: service, name, what its requests are given, where they go, and whether nothing stops it.
 type Registered<'py> = (String, String, Py<PyAny>, Target<'py>, bool);
 
+/// What takes the requests that no method takes.
+type Fallback<'py> = Option<(Py<PyAny>, Target<'py>)>;
+
 /// A running server.
 #[pyclass(frozen, module = "rpcx._rpcx")]
 pub(crate) struct Server(rpcx_embed::Server);
@@ -47,13 +50,14 @@ impl Server {
         metadata: Vec<(String, String)>,
         threads: usize,
         methods: Vec<Registered<'_>>,
+        fallback: Fallback<'_>,
         aliases: Vec<(String, String, String, String)>,
         authenticator: Option<(Py<PyAny>, Target<'_>)>,
     ) -> PyResult<Call> {
         let config = ServerConfig { listen, options, registries, metadata, threads };
         let queue = bridge.get().queue().clone();
         let done = move |result| queue.push(Event::Started(future, result));
-        Call::new(builder(config, methods, aliases, authenticator).start(done), None)
+        Call::new(builder(config, methods, fallback, aliases, authenticator).start(done), None)
     }
 
     /// As `start_on`, waiting.
@@ -67,11 +71,12 @@ impl Server {
         metadata: Vec<(String, String)>,
         threads: usize,
         methods: Vec<Registered<'_>>,
+        fallback: Fallback<'_>,
         aliases: Vec<(String, String, String, String)>,
         authenticator: Option<(Py<PyAny>, Target<'_>)>,
     ) -> PyResult<Server> {
         let config = ServerConfig { listen, options, registries, metadata, threads };
-        let builder = builder(config, methods, aliases, authenticator);
+        let builder = builder(config, methods, fallback, aliases, authenticator);
         let server = py.detach(|| wait(None, |done| builder.start(done)))?;
         Ok(Server(server))
     }
@@ -141,6 +146,7 @@ impl Server {
 fn builder(
     config: ServerConfig,
     methods: Vec<Registered<'_>>,
+    fallback: Fallback<'_>,
     aliases: Vec<(String, String, String, String)>,
     authenticator: Option<(Py<PyAny>, Target<'_>)>,
 ) -> ServerBuilder {
@@ -148,6 +154,9 @@ fn builder(
     for (service, method, entry, target, to_completion) in methods {
         let handler = target.handler(Arc::new(entry));
         builder = builder.method(&service, &method, handler, MethodFlags { to_completion });
+    }
+    if let Some((entry, target)) = fallback {
+        builder = builder.fallback(target.handler(Arc::new(entry)));
     }
     for (service, method, real_service, real_method) in aliases {
         builder = builder.alias(&service, &method, &real_service, &real_method);

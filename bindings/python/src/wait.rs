@@ -1,10 +1,10 @@
 //! Waiting without the interpreter lock, while signals are still seen.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread::ThreadId;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use rpcx_embed::{Queue, Result, Running};
 
 use crate::cancellation::Cancellation;
@@ -21,16 +21,33 @@ pub(crate) fn check() -> std::result::Result<(), Failure> {
     Python::attach(|py| py.check_signals()).map_err(Failure::Python)
 }
 
-static MAIN: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// The thread that signals are handled on, as `threading.get_ident` has it; zero: none is known.
+static MAIN: AtomicU64 = AtomicU64::new(0);
 
-/// Says that signals are handled on this thread.
+/// Says that signals are handled on this thread: in a forked child, where the thread that forked is the main one.
 #[pyfunction]
 pub(crate) fn mark_main_thread() {
-    *MAIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
+    MAIN.store(this_thread(), Ordering::Relaxed);
+}
+
+/// Finds out which thread handles signals, whichever imports this first.
+pub(crate) fn watch_main_thread(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let main = py.import("threading")?.call_method0("main_thread")?.getattr("ident")?;
+    MAIN.store(main.extract::<Option<u64>>()?.unwrap_or_default(), Ordering::Relaxed);
+    let after = PyDict::new(py);
+    after.set_item("after_in_child", module.getattr("mark_main_thread")?)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&after))?;
+    Ok(())
+}
+
+fn this_thread() -> u64 {
+    // SAFETY: asks for nothing but the thread's own handle.
+    unsafe { libc::pthread_self() as u64 }
 }
 
 fn is_main_thread() -> bool {
-    *MAIN.lock().unwrap_or_else(PoisonError::into_inner) == Some(std::thread::current().id())
+    MAIN.load(Ordering::Relaxed) == this_thread()
 }
 
 /// Starts something with a `done` and waits for it; `cancel` ends it from another thread.

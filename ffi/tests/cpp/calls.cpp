@@ -1,6 +1,29 @@
 /* Every kind and form of call. */
 #include "check.hpp"
 
+/// A type that brings a format of its own, under a number that the protocol leaves free.
+struct Point {
+  int x = 0, y = 0;
+};
+
+template <>
+struct rpcx::Codec<Point> {
+  static constexpr auto preferred = static_cast<rpcx::SerializeType>(9);
+
+  static rpcx::Result<void> encode(rpcx::SerializeType type, const Point& point, std::string& out) {
+    if (type != preferred) return rpcx::unsupported(type);
+    if (point.x < 0) return rpcx::encode_error("left of everything");
+    out = std::to_string(point.x) + "|" + std::to_string(point.y);
+    return {};
+  }
+  static rpcx::Result<void> decode(rpcx::SerializeType type, std::string_view payload, Point& out) {
+    if (type != preferred) return rpcx::unsupported(type);
+    const std::string text(payload);
+    if (std::sscanf(text.c_str(), "%d|%d", &out.x, &out.y) != 2) return rpcx::decode_error("no point: " + text);
+    return {};
+  }
+};
+
 namespace {
 
 void forms(const rpcx::Client& client) {
@@ -163,6 +186,57 @@ void interceptors() {
   FAILS(echo.call("throw").wait(), internal);
 }
 
+void formats_of_ones_own() {
+  TestServer test;
+  test.server
+      .method<Point, Point>("Points", "Swap", [](const Point& point) { return Point{point.y, point.x}; })
+      .method<Point, Point>("Points", "Left", [](const Point&) { return Point{-1, 0}; })
+      .handle("Points", "Wrong", [](rpcx::Request request) { request.answer("here"); })
+      .handle("Points", "Show", [](rpcx::Request request) {
+        CHECK(request.serialize_type() == rpcx::Codec<Point>::preferred);
+        request.answer(request.payload());
+      });
+  const auto points = test.start().service("Points");
+  const auto call = [&](const char* name, Point point) {
+    return points.method<Point, Point>(name).value().call(point).wait();
+  };
+  const auto swapped = call("Swap", {3, 4}).value();
+  CHECK(swapped.value.x == 4 && swapped.value.y == 3 && swapped.reply.payload() == "4|3");
+  CHECK(call("Show", {5, 6}).value().reply.payload() == "5|6");
+  FAILS(call("Swap", {-1, 0}), codec);
+  const auto wrong = call("Wrong", {1, 2});
+  FAILS(wrong, codec);
+  CHECK(wrong.error().message() == "no point: here" && wrong.error().delivery() == rpcx::Delivery::answered);
+  CHECK(call("Left", {1, 2}).error().message() == "left of everything");
+  // In another format the server's codec does not speak it.
+  FAILS(points.method("Swap").value().call("{}", rpcx::CallOptions().serialize_type(rpcx::SerializeType::json)).wait(), codec);
+  const auto json = rpcx::TypedMethod<Point, Point>::make(points.method("Swap").value(), rpcx::SerializeType::json).value();
+  FAILS(json.call({1, 2}).wait(), codec);
+}
+
+/// What takes a mistyped option fails with its name and the one that was meant.
+template <typename T>
+void is_told(const rpcx::Result<T>& result, std::string_view wrong, std::string_view meant) {
+  FAILS(result, config);
+  const auto message = std::string(result.error().message());
+  const auto expected = "unknown option `" + std::string(wrong) + "`: did you mean `" + std::string(meant) + "`?";
+  if (message != expected) std::fprintf(stderr, "expected %s\ngot %s\n", expected.c_str(), message.c_str());
+  CHECK(message == expected);
+}
+
+void unknown_options(const rpcx::Client& client) {
+  is_told(rpcx::Client::open("tcp@127.0.0.1:1", rpcx::ClientOptions().set("tiemout", 500ms)), "tiemout", "timeout");
+  is_told(rpcx::Client::open("tcp@127.0.0.1:1", rpcx::ClientOptions().set("timeout", 1s).set("fail-moed", "failfast")),
+          "fail-moed", "fail_mode");
+  rpcx::Server server(rpcx::ServerOptions().set("max_conections", 5));
+  is_told(server.listen("tcp@127.0.0.1:0").start().wait(), "max_conections", "max_connections");
+  is_told(method(client, "Echo").call("x", rpcx::CallOptions().set("retires", 1)).wait(), "retires", "retries");
+  // A value that the option cannot have is told with what it can.
+  const auto wrong = rpcx::Client::open("tcp@127.0.0.1:1", rpcx::ClientOptions().set("fail_mode", "failsometimes"));
+  FAILS(wrong, config);
+  CHECK(wrong.error().message().find("failover") != std::string_view::npos);
+}
+
 }  // namespace
 
 int main() {
@@ -176,5 +250,7 @@ int main() {
   pushes();
   statistics(client, test);
   interceptors();
-  std::puts("8 passed, 0 failed");
+  formats_of_ones_own();
+  unknown_options(client);
+  std::puts("10 passed, 0 failed");
 }

@@ -82,6 +82,26 @@ void workers_refuse_what_is_too_much() {
   CHECK(first.get() && second.get());
 }
 
+/// As many handlers run at once as there are threads, however their requests come: each waits for all others.
+void workers_run_side_by_side() {
+  constexpr int kThreads = 16;
+  const auto workers = rpcx::Workers::start(kThreads).value();
+  for (int turn = 0; turn < 20; turn++) {
+    Count began;
+    TestServer test;
+    test.server.handle_on(workers, "W", "Meet", [&](rpcx::Request request) {
+      began.raise();
+      began.wait(kThreads);
+      request.answer("");
+    });
+    const auto client = test.start();
+    const auto meet = client.method("W", "Meet").value();
+    std::vector<rpcx::Future<rpcx::Reply>> futures;
+    for (int i = 0; i < kThreads; i++) futures.push_back(meet.call("").future());
+    for (auto& future : futures) CHECK(future.get());
+  }
+}
+
 void names_and_tokens() {
   TestServer test;
   test.server.alias("Alias", "Echo", "Test", "Echo").fallback([](rpcx::Request request) {
@@ -151,14 +171,122 @@ void mistakes() {
   CHECK(bad.addresses().empty());
 }
 
+/// A server whose interceptors note what they see, the first one outside of the second.
+void interceptors() {
+  std::mutex lock;
+  std::vector<std::string> seen;
+  const auto note = [&](std::string what) {
+    const std::lock_guard<std::mutex> held(lock);
+    seen.push_back(std::move(what));
+  };
+  rpcx::ServerOptions options;
+  options
+      .intercept([&](rpcx::Interception call) {
+        CHECK(!call.peer().empty() && call.service() == "Test" && !call.is_oneway());
+        CHECK(call.remaining() && *call.remaining() > 0ms);
+        note("outer " + std::string(call.method()) + " " + std::string(call.payload()));
+        if (call.payload() == "refuse") {
+          CHECK(std::move(call).fail(rpcx::Error("refused by the server")));
+        } else if (call.payload() == "instead") {
+          CHECK(std::move(call).reply(rpcx::Reply::make("not the handler's").value()));
+        } else if (call.payload() == "throw") {
+          throw 7;
+        } else {
+          CHECK(call.set_metadata("added", "by the interceptor"));
+          CHECK(call.set_payload(std::string(call.payload()) + "!"));
+          CHECK(std::move(call).next([&](rpcx::Interception ended, rpcx::Result<rpcx::Reply> result) {
+            note(result ? "outer ends well" : "outer ends badly");
+            CHECK(std::move(ended).end(std::move(result)));
+          }));
+        }
+      })
+      .intercept([&](rpcx::Interception call) {
+        CHECK(call.metadata().get("added") == "by the interceptor");
+        note("inner " + std::string(call.payload()));
+        CHECK(std::move(call).pass());
+      });
+  rpcx::Server server(options);
+  server.listen("tcp@127.0.0.1:0")
+      .handle("Test", "Echo", [&](rpcx::Request request) {
+        CHECK(request.metadata().get("added") == "by the interceptor");
+        note("handler");
+        request.answer(request.payload());
+      })
+      .handle("Test", "Fail", [](rpcx::Request request) { request.fail("no"); });
+  server.start().wait().value();
+  const auto client = rpcx::Client::open(server.addresses().at(0), rpcx::ClientOptions().set("timeout", 10s)).value();
+  const auto call = [&](const char* name, const char* payload) {
+    seen.clear();
+    return method(client, name).call(payload).wait();
+  };
+  const auto noted = [&](std::vector<std::string> expected) {
+    const std::lock_guard<std::mutex> held(lock);
+    return seen == expected;
+  };
+  CHECK(call("Echo", "a").value().payload() == "a!");
+  CHECK(noted({"outer Echo a", "inner a!", "handler", "outer ends well"}));
+  CHECK(call("Fail", "b").error().message() == "no");
+  CHECK(noted({"outer Fail b", "inner b!", "outer ends badly"}));
+  CHECK(call("Echo", "refuse").error().message() == "refused by the server");
+  CHECK(noted({"outer Echo refuse"}));
+  CHECK(call("Echo", "instead").value().payload() == "not the handler's");
+  CHECK(!call("Echo", "throw"));
+  CHECK(noted({"outer Echo throw"}));
+}
+
+void logs() {
+  std::mutex lock;
+  std::vector<std::string> told;
+  Count records;
+  const auto log = [&](rpcx::LogLevel least) {
+    return rpcx::set_logger(least, [&, least](const rpcx::LogRecord& record) {
+      CHECK(record.level <= least && record.target.substr(0, 4) == "rpcx" && !record.message.empty());
+      {
+        const std::lock_guard<std::mutex> held(lock);
+        told.emplace_back(record.message);
+      }
+      records.raise();
+    });
+  };
+  const auto says = [&](std::string_view part) {
+    const std::lock_guard<std::mutex> held(lock);
+    for (const auto& message : told) {
+      if (message.find(part) != std::string::npos) return true;
+    }
+    return false;
+  };
+  const auto slow_call = [] {
+    rpcx::Server server(rpcx::ServerOptions().set("slow_call", 1ms));
+    server.listen("tcp@127.0.0.1:0").method<std::string, std::string>("Logged", "Slow", [](const std::string& text) {
+      std::this_thread::sleep_for(3ms);
+      return text;
+    });
+    server.start().wait().value();
+    const auto client = rpcx::Client::open(server.addresses().at(0)).value();
+    CHECK(client.method("Logged", "Slow").value().call("x").wait());
+    server.shutdown(10s).wait().value();
+  };
+  CHECK(log(rpcx::LogLevel::warn));
+  slow_call();
+  records.wait(1);
+  CHECK(says("slow") && says("Slow"));
+  CHECK(rpcx::clear_logger());
+  const int before = records.value();
+  slow_call();
+  CHECK(records.value() == before);
+}
+
 }  // namespace
 
 int main() {
   typed_handlers();
   workers_refuse_what_is_too_much();
+  workers_run_side_by_side();
   names_and_tokens();
   nested();
   ends();
   mistakes();
-  std::puts("6 passed, 0 failed");
+  interceptors();
+  logs();
+  std::puts("9 passed, 0 failed");
 }

@@ -168,10 +168,22 @@ class Writer {
         return
       }
     }
-    const bytes = Buffer.byteLength(text)
+    if (length > 0x1000) {
+      const bytes = Buffer.byteLength(text)
+      this.head(bytes, 0xa0, 32, 0xd9, 0xda)
+      this.need(bytes)
+      this.at += this.out.write(text, this.at)
+      return
+    }
+    // Counting the bytes first would cost as much as writing them: they are moved where the guess was wrong.
+    this.need(5 + 3 * length)
+    const { at } = this
+    const guess = at + (length < 16 ? 1 : length < 0x80 ? 2 : 3)
+    const bytes = this.out.write(text, guess)
+    const head = at + (bytes < 32 ? 1 : bytes < 0x100 ? 2 : 3)
+    if (head !== guess) this.out.copyWithin(head, guess, guess + bytes)
     this.head(bytes, 0xa0, 32, 0xd9, 0xda)
-    this.need(bytes)
-    this.at += this.out.write(text, this.at)
+    this.at += bytes
   }
 
   /** A length below `short` within the first byte, else after one of three. */
@@ -196,6 +208,8 @@ class Writer {
 
   private object(value: object, depth: number): void {
     if (depth >= MAX_DEPTH) throw encodeError(`the value is nested deeper than ${MAX_DEPTH}, or in itself`)
+    // Most of them, and none of what is asked for below.
+    if (Object.getPrototypeOf(value) === Object.prototype) return this.properties(value as Record<string, unknown>, depth)
     if (Array.isArray(value)) return this.array(value, depth)
     if (value instanceof Uint8Array) return this.binary(value)
     if (value instanceof Date) return this.time(Timestamp.of(value))
@@ -295,6 +309,10 @@ export function decode(payload: Uint8Array): unknown {
   if (reader.at !== bytes.length) throw decodeError(`${bytes.length - reader.at} bytes after the value`)
   return value
 }
+
+/** Names of properties that were read before, ASCII only, each at the place of its hash. */
+const NAMES = 1024
+const names: (string | undefined)[] = new Array<string | undefined>(NAMES).fill(undefined)
 
 class Reader {
   at = 0
@@ -411,6 +429,33 @@ class Reader {
     return bytes.toString('utf8', from, from + length)
   }
 
+  /** A short name that is known from before, if one comes next: the same text again needs not be made again. */
+  private name(): string | undefined {
+    const { bytes, at } = this
+    const length = bytes[at]! - 0xa0
+    // Not a short text, or one that is cut off: the usual way says so.
+    if (!(length > 0 && length < 32) || at + length >= bytes.length) return undefined
+    const from = at + 1
+    let hash = length
+    for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + bytes[from + i]!) | 0
+    const place = hash & (NAMES - 1)
+    const known = names[place]
+    if (known?.length === length) {
+      let i = 0
+      while (i < length && known.charCodeAt(i) === bytes[from + i]) i++
+      if (i === length) {
+        this.at = from + length
+        return known
+      }
+    }
+    for (let i = 0; i < length; i++) if (bytes[from + i]! >= 0x80) return undefined
+    // As a property's name it is the one text that all objects with it share.
+    const text = Object.keys({ [bytes.toString('latin1', from, from + length)]: 0 })[0]!
+    names[place] = text
+    this.at = from + length
+    return text
+  }
+
   private binary(length: number): Buffer {
     const from = this.take(length)
     return this.bytes.subarray(from, from + length)
@@ -433,7 +478,7 @@ class Reader {
     this.items(count, 2, depth)
     const object: Record<string, unknown> = {}
     for (let i = 0; i < count; i++) {
-      const key = this.value(depth + 1)
+      const key = this.name() ?? this.value(depth + 1)
       if (typeof key !== 'string') return this.mixed(new Map(Object.entries(object)), key, count - i, depth)
       set(object, key, this.value(depth + 1))
     }

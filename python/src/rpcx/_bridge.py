@@ -20,13 +20,29 @@ class Bridge:
         self.requests: Callable[[list[Any]], None] | None = None
         self.dispatcher: Any = None
         # The loop holds the bridge; the other way round neither would ever go.
-        drain = self.native.drain
-        me = weakref.ref(self)
+        drain, turn = self.native.drain, self.native.turn
+        mine, my_loop = weakref.ref(self), weakref.ref(loop)
+
+        def serve(requests: list[Any]) -> None:
+            if (bridge := mine()) is not None and bridge.requests is not None:
+                bridge.requests(requests)
 
         def ready() -> None:
-            requests = drain()
-            if requests and (bridge := me()) is not None and bridge.requests is not None:
-                bridge.requests(requests)
+            if requests := drain(watch):
+                serve(requests)
+
+        def drive() -> None:
+            if requests := turn(watch):
+                serve(requests)
+
+        def watch(fd: int, begin: bool) -> None:
+            loop = my_loop()
+            if loop is None:
+                return
+            if begin:
+                loop.add_reader(fd, drive)
+            else:
+                loop.remove_reader(fd)
 
         loop.add_reader(self.native.fileno(), ready)
 

@@ -20,9 +20,9 @@ from typing import Any
 from . import _bridge, _rpcx, codec
 from ._core import current
 from ._logs import LOGGER
+from ._service import Handler
 from .context import Context
 from .errors import CodecError, RpcError
-from .service import Handler
 
 __all__ = ["AuthEntry", "Entry", "LoopDispatcher", "ServerCall", "Threads"]
 
@@ -99,7 +99,7 @@ class Entry:
         try:
             payload = codec.encode(value, request.serialize_type)
         except CodecError as error:
-            LOGGER.error("%s.%s: the reply cannot be encoded: %s", self.service, self.handler.name, error)
+            LOGGER.error("%s: the reply cannot be encoded: %s", self._name(request), error)
             request.fail("codec.server", error.message)
         else:
             request.answer(payload)
@@ -114,10 +114,14 @@ class Entry:
         elif isinstance(error, CancelledError):
             request.fail("cancelled.server", "the handler was cancelled")
         else:
-            name = f"{self.service}.{self.handler.name}"
+            name = self._name(request)
             LOGGER.error("the handler of %s failed", name, exc_info=error)
             text = f": {type(error).__name__}: {error}" if self.panic_text else ""
             request.fail("service.panic", f"internal error in {name}{text}")
+
+    def _name(self, request: _rpcx.Request) -> str:
+        # A fallback has none of its own.
+        return f"{self.service}.{self.handler.name}" if self.service else f"{request.service}.{request.method}"
 
 
 class AuthEntry:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from . import _logs, _rpcx, options
+from ._service import Handler, handlers, name_of
 from .context import Connection
 from .errors import Closed, ConfigError
-from .service import Handler, handlers, name_of
 
 __all__ = ["Registrations"]
 
@@ -39,6 +39,7 @@ class Registrations:
         self._authenticator = authenticator
         self._options = options.pairs("server", given)
         self._handlers: dict[tuple[str, str], Handler] = {}
+        self._fallback: Handler | None = None
         self._aliases: list[tuple[str, str, str, str]] = []
         self._native: _rpcx.Server | None = None
 
@@ -73,14 +74,40 @@ class Registrations:
 
         return add if handler is None else add(handler)
 
+    @overload
+    def fallback(self, handler: F) -> F: ...
+    @overload
+    def fallback(self, handler: None = None) -> Callable[[F], F]: ...
+    def fallback(self, handler: F | None = None) -> F | Callable[[F], F]:
+        """Takes the requests that no method takes, also as a decorator.
+
+        `Context.service` and `Context.method` say what was asked for. A handler as any other; one that should take
+        every serialize type has a `Payload` as its argument.
+
+        >>> @server.fallback
+        ... async def other(ctx: rpcx.Context, payload: rpcx.Payload) -> None:
+        ...     raise rpcx.ServiceError(f"{ctx.service}.{ctx.method} has moved")
+        """
+
+        def add(function: F) -> F:
+            self._not_started("a fallback")
+            self._fallback = Handler.of(function, "", to_completion=False)
+            return function
+
+        return add if handler is None else add(handler)
+
     def alias(self, service: str, method: str, real_service: str, real_method: str) -> None:
         """Gives a method another name."""
+        self._not_started(f"{service}.{method}")
         self._aliases.append((service, method, real_service, real_method))
 
     def _register(self, service: str, handler: Handler) -> None:
-        if self._native is not None:
-            raise ConfigError(f"{service}.{handler.name}: the server has started: add services before")
+        self._not_started(f"{service}.{handler.name}")
         self._handlers[service, handler.name] = handler
+
+    def _not_started(self, what: str) -> None:
+        if self._native is not None:
+            raise ConfigError(f"{what}: the server has started: add services before")
 
     @property
     def addresses(self) -> list[str]:

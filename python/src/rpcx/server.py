@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import _bridge, _rpcx
 from ._dispatch import AuthEntry, Entry, LoopDispatcher, ServerCall, Threads
+from ._service import Handler, is_async
 from ._serving import Registrations
 from .client import _ended
 from .options import Duration, seconds
-from .service import is_async
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -79,10 +79,7 @@ class Server(Registrations):
         self._release = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(dispatcher.release)
         methods: list[tuple[str, str, object, _rpcx.Bridge | _rpcx.Workers, bool]] = []
         for (service, _), handler in self._handlers.items():
-            entry = Entry(service, handler, self._interceptors, self._panic_text(), self._inner(handler.is_async))
-            on_loop = handler.is_async or self._interceptors
-            target = dispatcher.native if on_loop else self._threads_for_plain()
-            methods.append((service, handler.name, entry, target, handler.to_completion))
+            methods.append((service, handler.name, *self._entry(service, handler, dispatcher), handler.to_completion))
         future = loop.create_future()
         running = _rpcx.Server.start_on(
             _bridge.of(loop).native,
@@ -93,6 +90,7 @@ class Server(Registrations):
             list(self._metadata.items()),
             self._threads,
             methods,
+            None if self._fallback is None else self._entry("", self._fallback, dispatcher),
             self._aliases,
             self._judge(dispatcher),
         )
@@ -101,6 +99,13 @@ class Server(Registrations):
         except BaseException:
             self._end_threads()
             raise
+
+    def _entry(
+        self, service: str, handler: Handler, dispatcher: LoopDispatcher
+    ) -> tuple[Entry, _rpcx.Bridge | _rpcx.Workers]:
+        entry = Entry(service, handler, self._interceptors, self._panic_text(), self._inner(handler.is_async))
+        on_loop = handler.is_async or self._interceptors
+        return entry, dispatcher.native if on_loop else self._threads_for_plain()
 
     def _inner(self, is_async: bool) -> Callable[[Callable[..., Any], tuple[Any, ...]], Any]:
         if is_async or not self._interceptors:

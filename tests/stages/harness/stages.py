@@ -9,7 +9,7 @@ _PYTHON = (
     "examples/demo/languages",
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run", "tests/parity", "tests/parity/run"),
     *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
-    *("ffi/tests/run", "ffi/tests/cpp/run"),
+    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package"),
 )
 _GO_MODULES = (
     "tests/interop/programs/go",
@@ -53,6 +53,7 @@ LINT = (
             ("mypy", "--no-error-summary", "--config-file", "tests/interop/programs/python/mypy.ini"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/run"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/cpp/run"),
+            ("mypy", "--strict", "--no-error-summary", "packaging/package"),
             # without gRPC, which only the benchmark installs
             ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
@@ -116,6 +117,12 @@ TESTS = (
     ),
     Stage("python install", (("tests/packaging/python",),), minutes=20, about="the wheel in a new environment"),
     Stage(
+        "package",
+        (("packaging/package",), ("tests/packaging/archive",)),
+        minutes=20,
+        about="the packages of every language; the examples in C and C++ built of their archive",
+    ),
+    Stage(
         "node",
         (
             # The programs' build has compiled the package; its declarations are compared with what the addon has.
@@ -123,8 +130,9 @@ TESTS = (
             (*_NPM_CI, "node/lint"),
             ("npm", "run", "--silent", "--prefix", "node/lint", "lint"),
             ("npm", "run", "--silent", "--prefix", "node", "test"),
+            ("tests/packaging/node",),
         ),
-        about="the npm package: types, lints, units, lifetimes, installed from its tarballs",
+        about="the npm package: types, lints, units, lifetimes, installed from its tarballs, also under Node 18",
     ),
     Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),

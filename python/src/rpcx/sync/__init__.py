@@ -6,8 +6,12 @@
 Ctrl-C ends a call that waits on the main thread; a `rpcx.Cancellation` ends calls from any other.
 """
 
-from .client import Batch, Client, Interceptor, Method, Next, Pushes, Service
-from .server import Authenticator, Server, ServerInterceptor, ServerNext
+# As `typing` has it, which is not worth an import here.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from .client import Batch, Client, Interceptor, Method, Next, Pushes, Service
+    from .server import Authenticator, Server, ServerInterceptor, ServerNext
 
 __all__ = [
     "Authenticator",
@@ -22,3 +26,19 @@ __all__ = [
     "ServerNext",
     "Service",
 ]
+
+_CLIENT = frozenset({"Batch", "Client", "Interceptor", "Method", "Next", "Pushes", "Service"})
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(".client" if name in _CLIENT else ".server", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _rpcx
 from .._dispatch import AuthEntry, Entry, LoopDispatcher, ServerCall, Threads
+from .._service import Handler, is_async
 from .._serving import Registrations
 from ..options import Duration, seconds
-from ..service import is_async
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -69,10 +69,7 @@ class Server(Registrations):
         self._begin()
         methods: list[tuple[str, str, object, _rpcx.Bridge | _rpcx.Workers, bool]] = []
         for (service, _), handler in self._handlers.items():
-            entry = Entry(service, handler, self._interceptors, self._panic_text(), self._inner(handler.is_async))
-            on_loop = handler.is_async and not self._interceptors
-            target = self._loop_for_async().dispatcher.native if on_loop else self._threads_for_plain()
-            methods.append((service, handler.name, entry, target, handler.to_completion))
+            methods.append((service, handler.name, *self._entry(service, handler), handler.to_completion))
         try:
             self._native = _rpcx.Server.start(
                 self._listen,
@@ -81,12 +78,18 @@ class Server(Registrations):
                 list(self._metadata.items()),
                 self._threads,
                 methods,
+                None if self._fallback is None else self._entry("", self._fallback),
                 self._aliases,
                 self._judge(),
             )
         except BaseException:
             self._end_threads()
             raise
+
+    def _entry(self, service: str, handler: Handler) -> tuple[Entry, _rpcx.Bridge | _rpcx.Workers]:
+        entry = Entry(service, handler, self._interceptors, self._panic_text(), self._inner(handler.is_async))
+        on_loop = handler.is_async and not self._interceptors
+        return entry, self._loop_for_async().dispatcher.native if on_loop else self._threads_for_plain()
 
     def _inner(self, is_async: bool) -> Callable[[Callable[..., Any], tuple[Any, ...]], Any]:
         return partial(_on_loop, self._loop_for_async()) if is_async and self._interceptors else _direct

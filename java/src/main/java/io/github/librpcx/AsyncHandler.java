@@ -13,7 +13,8 @@ import java.util.concurrent.CompletionStage;
 @FunctionalInterface
 public interface AsyncHandler<A, R> {
     /**
-     * Answers a request.
+     * Answers a request. The stage has to end some time, also when the caller has given up ({@link Context#onCancel} tells it):
+     * until then the request stays in memory.
      *
      * @param context the request
      * @param argument its argument

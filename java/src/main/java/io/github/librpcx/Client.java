@@ -38,7 +38,7 @@ public final class Client implements AutoCloseable {
         options.forEach((name, value) -> config.text(name).text(value));
         config.number(from.threads);
         core = new ClientCore(
-                config.bytes(), new CodecSet(from.codecs), from.options.serializeType(), from.executor, from.pushQueue());
+                config.bytes(), new CodecSet(from.codecs), from.options.serializeType(), from.executor);
         interceptors = from.interceptors.toArray(new ClientInterceptor[0]);
         ClientCore closing = core;
         cleanable = CLEANER.register(this, closing::close);
@@ -179,8 +179,6 @@ public final class Client implements AutoCloseable {
 
     /** Builds a {@link Client}: options by their own methods, all of them by name. */
     public static final class Builder {
-        private static final int PUSH_QUEUE = 1024;
-
         private final String url;
         private final List<String> nodes;
         private final OptionValues options = new OptionValues();
@@ -377,11 +375,6 @@ public final class Client implements AutoCloseable {
             }
             threads = count;
             return this;
-        }
-
-        private int pushQueue() {
-            String given = options.all().get("push_queue");
-            return given != null && given.matches("[1-9]\\d{0,7}") ? Integer.parseInt(given) : PUSH_QUEUE;
         }
 
         /**

@@ -22,6 +22,8 @@ import java.util.function.Consumer;
  */
 final class ClientCore implements Channel.Sink {
     private static final AtomicInteger COUNT = new AtomicInteger();
+    /** Pushes on their way through Java; what does not fit waits in the client, within its limits. */
+    private static final int MOST_PUSHES = 64;
     private static final System.Logger LOG = System.getLogger("rpcx");
 
     private final Channel channel;
@@ -29,7 +31,6 @@ final class ClientCore implements Channel.Sink {
     private final CodecSet codecs;
     private final SerializeType usual;
     private final Executor executor;
-    private final int pushQueue;
     private final Map<MethodName, Integer> methods = new ConcurrentHashMap<>();
     private final List<Consumer<Push>> listeners = new CopyOnWriteArrayList<>();
     private final List<Pushes> pulls = new CopyOnWriteArrayList<>();
@@ -37,12 +38,11 @@ final class ClientCore implements Channel.Sink {
 
     record MethodName(String service, String method) {}
 
-    ClientCore(byte[] config, CodecSet codecs, SerializeType usual, Executor executor, int pushQueue) {
+    ClientCore(byte[] config, CodecSet codecs, SerializeType usual, Executor executor) {
         Logs.start();
         this.codecs = codecs;
         this.usual = usual;
         this.executor = executor;
-        this.pushQueue = pushQueue;
         this.channel = new Channel("rpcx-client-" + COUNT.incrementAndGet(), this);
         Failures.act(channel, address -> Natives.openClient(address, config));
         channel.start();
@@ -149,7 +149,7 @@ final class ClientCore implements Channel.Sink {
     }
 
     Pushes pushes(Client client) {
-        Pushes pull = new Pushes(client, pushQueue);
+        Pushes pull = new Pushes(client);
         // Before the first one is taken: those that came earlier have waited for it.
         pulls.add(pull);
         takePushes();
@@ -162,7 +162,7 @@ final class ClientCore implements Channel.Sink {
 
     private synchronized void takePushes() {
         if (!takesPushes) {
-            Failures.act(channel, address -> Natives.takePushes(address, pushQueue));
+            Failures.act(channel, address -> Natives.takePushes(address, MOST_PUSHES));
             takesPushes = true;
         }
     }
@@ -213,13 +213,37 @@ final class ClientCore implements Channel.Sink {
         String method = Records.text(body);
         Map<String, String> metadata = Map.copyOf(Records.pairs(body));
         Push push = new Push(service, method, metadata, Records.rest(body));
-        pulls.forEach(pull -> pull.put(push));
+        List<Pushes> takers = List.copyOf(pulls);
+        // One more: this, so that it is over at the earliest when the listeners have heard it.
+        Pushes.Offer offer = new Pushes.Offer(push, takers.size() + 1, this::taken);
+        takers.forEach(pull -> pull.put(offer));
         for (Consumer<Push> listener : listeners) {
             try {
                 listener.accept(push);
             } catch (RuntimeException e) {
                 LOG.log(System.Logger.Level.ERROR, "a listener for pushes failed", e);
             }
+        }
+        offer.take();
+    }
+
+    /** A push was taken by all: another one may come. */
+    private void taken() {
+        channel.send(Taken.ONE);
+    }
+
+    private record Taken(int count) implements Command {
+        private static final Taken ONE = new Taken(1);
+        private static final int SIZE = 12;
+
+        @Override
+        public int size() {
+            return SIZE;
+        }
+
+        @Override
+        public void write(ByteBuffer out) {
+            out.putInt(SIZE).putInt(Records.TAKEN).putInt(count);
         }
     }
 

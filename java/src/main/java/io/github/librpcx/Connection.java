@@ -28,6 +28,15 @@ public final class Connection {
     }
 
     /**
+     * A number that no other connection of this process has.
+     *
+     * @return the number
+     */
+    public long id() {
+        return Failures.ask(this, address, Natives::connectionId);
+    }
+
+    /**
      * Whether it has not ended.
      *
      * @return whether it is open

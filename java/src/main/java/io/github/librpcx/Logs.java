@@ -20,14 +20,24 @@ final class Logs implements Channel.Sink {
 
     private static Channel begin() {
         Channel channel = new Channel("rpcx-log", new Logs());
+        Natives.logTo(channel.address(), level());
+        channel.start();
+        return channel;
+    }
+
+    /** What the host's logging takes. */
+    private static int level() {
         System.Logger root = System.getLogger("rpcx");
         int most = 1;
         for (int level = 2; level < LEVELS.length && root.isLoggable(LEVELS[level]); level++) {
             most = level;
         }
-        Natives.logTo(channel.address(), most);
-        channel.start();
-        return channel;
+        return most;
+    }
+
+    /** Asks the host's logging again. */
+    static void refresh() {
+        Natives.logTo(CHANNEL.address(), level());
     }
 
     /** Begins, once for the process. */

@@ -36,6 +36,14 @@ public final class Rpcx {
     }
 
     /**
+     * Looks again at which levels the loggers under {@code rpcx} take. They are asked when the first client or server is made;
+     * call this when they have changed since.
+     */
+    public static void refreshLogging() {
+        Logs.refresh();
+    }
+
+    /**
      * The native threads that carry connections, for clients and servers made from now on.
      *
      * @param threads at least so many; 0: as many as the handles ask for

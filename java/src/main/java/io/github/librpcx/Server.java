@@ -57,6 +57,15 @@ public final class Server implements AutoCloseable {
     }
 
     /**
+     * The connections of its clients at this moment: to push to, or to close.
+     *
+     * @return the connections, in no order
+     */
+    public List<Connection> connections() {
+        return core.connections();
+    }
+
+    /**
      * What the server has counted, as JSON.
      *
      * @return an object
@@ -120,7 +129,6 @@ public final class Server implements AutoCloseable {
     /** Builds a {@link Server}. */
     public static final class Builder {
         private static final AtomicInteger POOLS = new AtomicInteger();
-        private static final int MOST_POLLERS = 4;
 
         private final List<String> listen = new ArrayList<>();
         private final List<String> registries = new ArrayList<>();
@@ -134,7 +142,7 @@ public final class Server implements AutoCloseable {
         private Authenticator authenticator;
         private Executor executor;
         private int threads;
-        private int pollers = Math.max(1, Math.min(MOST_POLLERS, Runtime.getRuntime().availableProcessors() / 2));
+        private int pollers;
 
         private Builder() {}
 
@@ -356,9 +364,11 @@ public final class Server implements AutoCloseable {
         }
 
         /**
-         * The threads that take requests out of the library, decode them and run the handlers that return a stage.
+         * The threads that take requests out of the library, decode them and run the handlers that return a stage. Each carries
+         * the connections of one of the {@link #threads} meanwhile, which sleeps then: with as many of these as of those a
+         * request changes no thread.
          *
-         * @param count one for two cores unless given, at most 4
+         * @param count as many as {@code threads} unless given
          * @return this
          */
         public Builder pollers(int count) {
@@ -438,7 +448,8 @@ public final class Server implements AutoCloseable {
         }
 
         int pollers() {
-            return pollers;
+            int shards = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+            return pollers > 0 ? pollers : shards;
         }
 
         /** The bounded pool of a server without an executor of its user's; null when no handler needs one. */

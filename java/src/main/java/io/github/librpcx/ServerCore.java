@@ -7,6 +7,7 @@ import io.github.librpcx.internal.Records;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -308,6 +309,11 @@ final class ServerCore {
         }
         LOG.log(System.Logger.Level.ERROR, "the authenticator failed", Failures.cause(error));
         return Answer.refuse(id, "auth.refused", "the authenticator failed");
+    }
+
+    List<Connection> connections() {
+        long[] handles = Failures.ask(this, address, Natives::connections);
+        return Arrays.stream(handles).mapToObj(Connection::new).toList();
     }
 
     List<String> addresses() {

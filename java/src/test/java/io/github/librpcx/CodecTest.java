@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import java.lang.reflect.Type;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class CodecTest {
@@ -120,5 +122,49 @@ class CodecTest {
     void aCodecThatIsMissingIsNamed() {
         RpcException.Codec error = assertThrows(RpcException.Codec.class, () -> Codec.standard(new SerializeType(9)));
         assertEquals("no codec for 9", error.getMessage());
+    }
+
+    /** A format for a free number, and one instead of the library's. */
+    @Test
+    void aFormatOfOnesOwn() {
+        Codec lines = new Codec() {
+            @Override
+            public byte[] encode(Object value) {
+                Point point = (Point) value;
+                return (point.x() + "\n" + point.y()).getBytes(StandardCharsets.UTF_8);
+            }
+
+            @Override
+            public Object decode(ByteBuffer payload, Type type) {
+                assertEquals(Point.class, type);
+                String text = StandardCharsets.UTF_8.decode(payload).toString();
+                int end = text.indexOf(10);
+                return new Point(Integer.parseInt(text.substring(0, end)), Integer.valueOf(text.substring(end + 1)));
+            }
+        };
+        SerializeType free = new SerializeType(9);
+        try (Server server = Server.builder()
+                        .listen("tcp@127.0.0.1:0")
+                        .codec(free, lines)
+                        .codec(SerializeType.JSON, lines)
+                        .function("S", "Turn", Point.class, (context, point) -> new Point(point.y(), point.x()))
+                        .asyncFunction("S", "Raw", byte[].class, (context, bytes) -> CompletableFuture.completedFuture(bytes))
+                        .start();
+                Client client = Client.builder(server.addresses().get(0)).codec(free, lines).codec(SerializeType.JSON, lines).build()) {
+            BlockingService service = client.service("S").blocking();
+            for (SerializeType type : List.of(free, SerializeType.JSON, SerializeType.MSGPACK)) {
+                CallOptions options = CallOptions.builder().serializeType(type).build();
+                assertEquals(new Point(8, 7), service.call("Turn", new Point(7, 8), Point.class, options), type.toString());
+            }
+            CallOptions options = CallOptions.builder().serializeType(free).build();
+            assertArrayEquals("7\n8".getBytes(StandardCharsets.UTF_8), service.call("Raw", new Point(7, 8), byte[].class, options));
+            // What cannot be read is the codec's failure.
+            assertThrows(RpcException.Codec.class, () ->
+                    service.call("Raw", "x".getBytes(StandardCharsets.UTF_8), Point.class, options));
+            try (Client plain = Client.open(server.addresses().get(0))) {
+                assertThrows(RpcException.Codec.class, () ->
+                        plain.service("S").blocking().call("Turn", new Point(7, 8), Point.class, options));
+            }
+        }
     }
 }

@@ -50,6 +50,13 @@ final class Fixture implements AutoCloseable {
             return new CompletableFuture<>();
         }
 
+        /** Ends when nobody waits any more. */
+        public CompletionStage<Reply> outwait(Context context) {
+            CompletableFuture<Reply> ended = new CompletableFuture<>();
+            context.onCancel(() -> ended.complete(new Reply(0)));
+            return ended;
+        }
+
         public String thread() {
             return Thread.currentThread().getName();
         }

@@ -10,10 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.librpcx.Fixture.Args;
 import io.github.librpcx.Fixture.Reply;
-import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -204,16 +202,8 @@ class LifetimeTest {
         assertFalse(output.contains("WARNING") || output.contains("FATAL"), output);
     }
 
-    private static String child(String what) throws IOException, InterruptedException {
-        Process child = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xcheck:jni", "-Xmx128m",
-                        "-cp", System.getProperty("java.class.path"), Child.class.getName(), what)
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertTrue(child.waitFor(60, SECONDS), output);
-        assertEquals(0, child.exitValue(), output);
-        return output;
+    private static String child(String what) throws Exception {
+        return Jvm.run(Jvm.own(), List.of("-Xcheck:jni", "-Xmx128m"), Child.class, what);
     }
 
     /** A JVM of its own. */

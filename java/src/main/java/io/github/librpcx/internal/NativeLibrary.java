@@ -28,7 +28,7 @@ final class NativeLibrary {
             return;
         }
         String resource = FOLDER + platform() + "/" + System.mapLibraryName("rpcx_jni");
-        try (InputStream library = NativeLibrary.class.getResourceAsStream(resource)) {
+        try (InputStream library = find(resource)) {
             if (library == null) {
                 throw new UnsatisfiedLinkError("librpcx has no native library for " + platform() + " on the class path ("
                         + resource + "); add the jar with that classifier, or name the file by -D" + PROPERTY + "=FILE");
@@ -38,6 +38,13 @@ final class NativeLibrary {
             throw failed("librpcx cannot copy its native library to " + System.getProperty("java.io.tmpdir")
                     + "; set java.io.tmpdir, or name the file by -D" + PROPERTY + "=FILE", e);
         }
+    }
+
+    /** In this jar or module, else in another one: that of a classifier is a module of its own. */
+    private static InputStream find(String resource) {
+        InputStream own = NativeLibrary.class.getResourceAsStream(resource);
+        ClassLoader loader = NativeLibrary.class.getClassLoader();
+        return own != null || loader == null ? own : loader.getResourceAsStream(resource.substring(1));
     }
 
     private static Path copy(InputStream library) throws IOException {

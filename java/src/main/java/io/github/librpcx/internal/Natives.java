@@ -60,7 +60,7 @@ public final class Natives {
     /** Replaces the servers of a client that was made from a list. */
     public static native void setNodes(long channel, byte[] nodes);
 
-    /** Lets the pushes of a client's servers come as events, at most so many at a time. */
+    /** Lets the pushes of a client's servers come as events; at most so many that {@link Records#TAKEN} has not told of. */
     public static native void takePushes(long channel, int most);
 
     /** Statistics of the client, as JSON. */
@@ -83,6 +83,9 @@ public final class Natives {
 
     /** The addresses that it listens on, one a line. */
     public static native String serverAddresses(long server);
+
+    /** Handles of the connections of its clients, each to be freed. */
+    public static native long[] connections(long server);
 
     /** Statistics of the server, as JSON. */
     public static native String serverStats(long server);
@@ -116,6 +119,9 @@ public final class Natives {
 
     /** Something about a connection: {@link Records#ABOUT_PEER}. */
     public static native String aboutConnection(long connection, int what);
+
+    /** The number of a connection. */
+    public static native long connectionId(long connection);
 
     /** Whether a connection is open. */
     public static native boolean isOpen(long connection);

@@ -21,6 +21,8 @@ public final class Records {
     public static final int ANSWER = 3;
     /** Command: decides about a token. */
     public static final int ADMIT = 4;
+    /** Command: pushes were taken, and as many may come. */
+    public static final int TAKEN = 5;
 
     /** Event: the reply to a call, or its failure. */
     public static final int REPLY = 1;
