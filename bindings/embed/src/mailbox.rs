@@ -169,6 +169,7 @@ impl Mailbox {
             Mailbox::deliver(&mut batch);
             // What the batch itself left here, such as queues to announce, goes along with it.
             std::mem::swap(&mut self.state().entries, &mut batch);
+            Mailbox::deliver(&mut batch);
             // Connections and timers have their turn too, however busy the calls are. Where nothing waits there is no need
             // for that, and for the system call that the runtime makes for it.
             if !self.state().entries.is_empty() {

@@ -9,135 +9,29 @@
 //! A thread that makes one blocking call after the other drives as well, as long as nothing else needs the shard: no server,
 //! no subscription, no call but its own. Whatever else begins calls our own thread back at once.
 
+mod control;
+mod own;
+mod turn;
+
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use rpcx::{Error, Reason, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::event_fd::{EventFd, readiness};
 use crate::logs;
 use crate::mailbox::Mailbox;
-use crate::pace::Pace;
-use crate::pipes::{self, NoBrokenPipes};
+use crate::pipes::NoBrokenPipes;
+use control::{Control, Driver, Leave};
+use own::Own;
+use turn::Pass;
 
-/// How long a guest may be away before our own thread takes over, and how often that looks.
-const TICK: Duration = Duration::from_millis(5);
-
-/// Who runs the runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Driver {
-    /// Our own thread.
-    Own,
-    /// A guest.
-    Guest,
-    /// Nobody for the moment: the guest is away with results.
-    Nobody,
-    /// A thread that waits for a call of its own.
-    Caller,
-    /// Nobody for the moment: the thread that made calls is away with the last one's reply.
-    Away,
-}
-
-struct State {
-    driver: Driver,
-    /// A guest waits for our own thread to leave.
-    wanted: bool,
-    /// Our own thread sleeps until it is called: the guest has been driving for long.
-    asleep: bool,
-    /// The shard has ended, no guest gets in.
-    ended: bool,
-    /// A caller that drives is to leave, and how it is told.
-    called_away: bool,
-    caller: Option<Waker>,
-    /// Our own thread is to take over from callers without waiting for the next one.
-    urgent: bool,
-    /// A guest that does not wait is told when our own thread has left.
-    invited: Option<Arc<EventFd>>,
-}
-
-/// What the shard's thread and its guests share.
-pub(crate) struct Control {
-    state: Mutex<State>,
-    changed: Condvar,
-    leave: Notify,
-    stop: CancellationToken,
-    /// Times that a guest or a caller has come.
-    visits: AtomicU64,
-    /// What needs the shard beside callers that wait: calls with callbacks, servers, subscriptions, callers that do not drive.
-    others: AtomicUsize,
-    /// A caller drives, or is away.
-    callers: AtomicBool,
-    pace: Pace,
-}
-
-impl Control {
-    /// Our own thread drives from now on; true.
-    fn take_over(&self, state: &mut State) -> bool {
-        state.driver = Driver::Own;
-        state.urgent = false;
-        self.callers.store(false, Ordering::SeqCst);
-        true
-    }
-
-    fn let_guest_in(&self, state: &mut State) {
-        state.driver = Driver::Guest;
-        self.visits.fetch_add(1, Ordering::Relaxed);
-        self.callers.store(false, Ordering::SeqCst);
-    }
-
-    /// Waits until our own thread does not drive.
-    fn ask_out<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        while state.driver == Driver::Own && !state.ended {
-            state.wanted = true;
-            self.leave.notify_one();
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state
-    }
-
-    /// Has our own thread take over from callers.
-    #[cold]
-    fn call_back(&self) {
-        let mut state = self.state();
-        let told = match state.driver {
-            Driver::Caller => {
-                state.called_away = true;
-                state.caller.take()
-            }
-            Driver::Away => {
-                state.urgent = true;
-                self.changed.notify_all();
-                None
-            }
-            _ => None,
-        };
-        drop(state);
-        if let Some(caller) = told {
-            caller.wake();
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Something that needs its shard and that no driving caller waits for. Dropped when that is over.
-pub(crate) struct Other(Arc<Control>);
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        self.0.others.fetch_sub(1, Ordering::Release);
-    }
-}
+pub(crate) use control::Other;
 
 /// One shard. Its thread ends when it is dropped.
 pub(crate) struct Shard {
@@ -160,26 +54,7 @@ impl Shard {
         };
         let runtime = Builder::new_current_thread().enable_all().thread_name(&name).build();
         let runtime = Arc::new(runtime.map_err(|error| refused("runtime", error))?);
-        let state = State {
-            driver: Driver::Own,
-            wanted: false,
-            asleep: false,
-            ended: false,
-            called_away: false,
-            caller: None,
-            urgent: false,
-            invited: None,
-        };
-        let control = Arc::new(Control {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            leave: Notify::new(),
-            stop: CancellationToken::new(),
-            visits: AtomicU64::new(0),
-            others: AtomicUsize::new(0),
-            callers: AtomicBool::new(false),
-            pace: Pace::default(),
-        });
+        let control = Arc::new(Control::new());
         let mailbox = Arc::new(Mailbox::new(number));
         let handle = runtime.handle().clone();
         handle.spawn(mailbox.clone().run());
@@ -340,7 +215,7 @@ impl Shard {
             self.control.let_guest_in(&mut state);
         }
         let _leave = Leave(&self.control);
-        drive(&self.runtime, &self.mailbox, false, Pass { mailbox: &self.mailbox, rounds: 0 });
+        drive(&self.runtime, &self.mailbox, false, Pass::new(&self.mailbox));
         true
     }
 
@@ -365,136 +240,7 @@ impl Drop for Shard {
     }
 }
 
-/// Ends a guest's visit, also when a task panics past the runtime.
-struct Leave<'a>(&'a Control);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.driver = Driver::Nobody;
-        if state.asleep || state.ended || self.0.stop.is_cancelled() {
-            self.0.changed.notify_all();
-        }
-    }
-}
-
-/// Most rounds of one turn: what is left then keeps the guest's own thread from its other work.
-const ROUNDS: u32 = 16;
-
-/// A turn: the runtime looks for events between two polls of this, so that what came is dealt with at the third.
-struct Pass<'a> {
-    mailbox: &'a Mailbox,
-    rounds: u32,
-}
-
-impl Future for Pass<'_> {
-    type Output = ();
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.rounds += 1;
-        if self.rounds > ROUNDS || (self.rounds > 2 && self.mailbox.is_quiet()) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
 fn drive<T>(runtime: &Runtime, mailbox: &Arc<Mailbox>, waits: bool, main: impl Future<Output = T>) -> T {
     let _here = mailbox.enter(waits);
     logs::all(|| rpcx::shard::drive(runtime, main))
-}
-
-/// Our own thread.
-struct Own {
-    runtime: Arc<Runtime>,
-    mailbox: Arc<Mailbox>,
-    control: Arc<Control>,
-}
-
-impl Own {
-    fn run(self) {
-        pipes::ignore();
-        let control = &self.control;
-        loop {
-            drive(&self.runtime, &self.mailbox, false, async {
-                tokio::select! {
-                    biased;
-                    () = control.stop.cancelled() => {}
-                    () = control.leave.notified() => {}
-                }
-            });
-            let mut state = control.state();
-            if control.stop.is_cancelled() {
-                break;
-            }
-            let invited = state.invited.take();
-            // A call to leave may be one that was heard before.
-            if state.wanted || invited.is_some() {
-                state.driver = Driver::Nobody;
-                control.changed.notify_all();
-                drop(state);
-                if let Some(guest) = invited {
-                    guest.signal();
-                }
-                if !self.watch() {
-                    break;
-                }
-            }
-        }
-        control.state().ended = true;
-        control.changed.notify_all();
-        let Own { mut runtime, control, .. } = self;
-        // Guests and the handle let go of it soon: none of them may be the one that ends it, on a thread of another.
-        loop {
-            match Arc::try_unwrap(runtime) {
-                Ok(whole) => return whole.shutdown_background(),
-                Err(shared) => runtime = shared,
-            }
-            let state = control.state();
-            drop(control.changed.wait_timeout(state, TICK));
-        }
-    }
-
-    /// Sleeps while guests drive; true when this thread is to drive again, false at the end.
-    fn watch(&self) -> bool {
-        let control = &self.control;
-        let mut state = control.state();
-        let mut since: Option<(Instant, u64)> = None;
-        loop {
-            let visits = control.visits.load(Ordering::Relaxed);
-            match state.driver {
-                Driver::Nobody | Driver::Away if control.stop.is_cancelled() => return false,
-                Driver::Away if state.urgent => return control.take_over(&mut state),
-                Driver::Nobody | Driver::Away if !state.wanted => match since {
-                    Some((at, seen)) if seen == visits && at.elapsed() >= TICK => return control.take_over(&mut state),
-                    Some((_, seen)) if seen == visits => {}
-                    _ => since = Some((Instant::now(), visits)),
-                },
-                Driver::Caller if since.is_some_and(|(at, seen)| seen == visits && at.elapsed() >= 8 * TICK) => {
-                    // It waits for long, and cannot be asked for signals meanwhile.
-                    state.called_away = true;
-                    if let Some(caller) = state.caller.take() {
-                        drop(state);
-                        caller.wake();
-                        state = control.state();
-                        continue;
-                    }
-                }
-                Driver::Guest if since.is_some_and(|(at, seen)| seen == visits && at.elapsed() >= 8 * TICK) => {
-                    // It waits for long: this thread is called when it leaves.
-                    state.asleep = true;
-                    state = control.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                    state.asleep = false;
-                    since = None;
-                    continue;
-                }
-                Driver::Guest | Driver::Caller if since.is_none_or(|(_, seen)| seen != visits) => {
-                    since = Some((Instant::now(), visits))
-                }
-                _ => {}
-            }
-            state = control.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
 }
