@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .setup import REGISTRY_PEERS
 from .stage import ROOT, Stage
 
 _RUN = "tests/stages/run"
@@ -14,7 +15,7 @@ _PYTHON = (
 _GO_MODULES = (
     "tests/interop/programs/go",
     "tests/vectors/go",
-    "tests/registries/go/etcd",
+    *REGISTRY_PEERS,
     "bench/go",
     "bench/go/harness",
 )

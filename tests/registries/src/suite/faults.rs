@@ -1,26 +1,26 @@
-//! Registry and servers fail under a load of calls.
+//! A registry fails under a load of calls, and servers are replaced.
 
-use crate::support::{
-    Duration, Instant, addresses, client, discovery, eventually, run, seen, server, server_process, until_entry,
-};
+use super::support::{addresses, client, discovery, has_node, seen, server, server_process, until_node};
+use super::{Ours, Registry};
+use crate::wait::{LIMIT, eventually, run};
 use bytes::Bytes;
 use rpcx::client::CallOptions;
-use rpcx_registries::etcd::Etcd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// Calls without end, of which none may fail.
-struct Load {
+pub(super) struct Load {
     stop: Arc<AtomicBool>,
     calls: Arc<AtomicU64>,
     task: JoinHandle<Vec<String>>,
 }
 
 impl Load {
-    async fn start(url: &str) -> Load {
+    pub(super) async fn start<R: Registry>(url: &str) -> Load {
         let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let client = client(url);
+        let client = client::<R>(url);
         let (ended, count) = (stop.clone(), calls.clone());
         let task = tokio::spawn(async move {
             let mut errors = Vec::new();
@@ -41,7 +41,7 @@ impl Load {
     }
 
     /// Ends the calls: so many were made, and none has failed.
-    async fn end(self) {
+    pub(super) async fn end(self) {
         let before = self.calls.load(Ordering::Acquire);
         eventually("further calls", async || self.calls.load(Ordering::Acquire) > before + 10).await;
         self.stop.store(true, Ordering::Release);
@@ -51,26 +51,28 @@ impl Load {
     }
 }
 
-#[test]
-fn a_registry_that_restarts_with_or_without_its_data_costs_no_call() {
+/// Each time it is away for longer than servers stay in it by themselves, if that is short.
+///
+/// # Panics
+/// When it is not so.
+pub fn a_registry_that_restarts_with_or_without_its_data_costs_no_call<R: Registry>(_: Ours) {
     run(async {
-        let mut etcd = Etcd::start();
-        let url = etcd.url("/restart", "ttl=2s&max_reconnect_interval=1s");
-        let servers = [server(&url, &[]).await, server(&url, &[]).await];
-        let discovery = discovery(&url);
+        let mut registry = R::start();
+        let url = registry.url("/restart", &format!("{}&max_reconnect_interval=1s", R::SHORT));
+        let servers = [server::<R>(&url, &[]).await, server::<R>(&url, &[]).await];
+        let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start(&url).await;
+        let load = Load::start::<R>(&url).await;
         for wipe in [false, true] {
-            etcd.down();
+            registry.daemon_mut().down();
             eventually("the list is stale", async || seen(&watch).ends_with("stale")).await;
-            // Longer than the lease.
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(addresses(&watch).len(), 2);
             if wipe {
-                etcd.wipe();
+                registry.daemon().wipe();
             }
-            etcd.up();
+            registry.daemon_mut().up();
             let back = eventually("the list is live again", async || {
                 seen(&watch).ends_with("live") && addresses(&watch).len() == 2
             });
@@ -78,31 +80,33 @@ fn a_registry_that_restarts_with_or_without_its_data_costs_no_call() {
         }
         load.end().await;
         for server in servers {
-            server.shutdown(Duration::from_secs(10)).await.unwrap();
+            server.shutdown(LIMIT).await.unwrap();
         }
     });
 }
 
-#[test]
-fn a_registry_that_is_paused_costs_no_call() {
+/// For longer than servers stay in it by themselves, if that is short.
+///
+/// # Panics
+/// When it is not so.
+pub fn a_registry_that_is_paused_costs_no_call<R: Registry>(_: Ours) {
     run(async {
-        let etcd = Etcd::start();
-        let url = etcd.url("/pause", "ttl=5s&request_timeout=1s&max_reconnect_interval=1s");
-        let servers = [server(&url, &[]).await, server(&url, &[]).await];
-        let discovery = discovery(&url);
+        let registry = R::start();
+        let url = registry.url("/pause", &format!("{}&request_timeout=1s&max_reconnect_interval=1s", R::SHORT));
+        let servers = [server::<R>(&url, &[]).await, server::<R>(&url, &[]).await];
+        let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start(&url).await;
-        etcd.signal("STOP");
+        let load = Load::start::<R>(&url).await;
+        registry.daemon().signal("STOP");
         let noticed = eventually("the list is stale", async || seen(&watch).ends_with("stale")).await;
         println!("noticed after {noticed:.1?}");
-        // Longer than the lease.
         tokio::time::sleep(Duration::from_secs(7).saturating_sub(noticed)).await;
-        etcd.signal("CONT");
+        registry.daemon().signal("CONT");
         let back = eventually("both are registered", async || {
             seen(&watch).ends_with("live")
                 && addresses(&watch).len() == 2
-                && etcd.entries("/pause/Arith/").await.len() == 2
+                && registry.nodes("/pause", "Arith").await.is_some_and(|nodes| nodes.len() == 2)
         });
         println!("both are registered and seen {:.1?} after the pause", back.await);
         load.end().await;
@@ -110,49 +114,55 @@ fn a_registry_that_is_paused_costs_no_call() {
     });
 }
 
-#[test]
-fn a_killed_server_costs_no_call_and_leaves_the_list() {
+/// One of two.
+///
+/// # Panics
+/// When it is not so.
+pub fn a_killed_server_costs_no_call_and_leaves_the_list<R: Registry>(ours: Ours) {
     run(async {
-        let etcd = Etcd::start();
-        let url = etcd.url("/killed", "ttl=2s");
-        let (_stays, first) = server_process(&url, &[]);
-        let (mut killed, second) = server_process(&url, &[]);
-        let discovery = discovery(&url);
+        let registry = R::start();
+        let url = registry.url("/killed", R::SHORT);
+        let (_stays, first) = server_process(ours, &url, &[]);
+        let (mut killed, second) = server_process(ours, &url, &[]);
+        let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start(&url).await;
+        let load = Load::start::<R>(&url).await;
         killed.process().kill();
         let began = Instant::now();
         eventually("one is left", async || addresses(&watch) == [first.clone()]).await;
-        println!("{second} left the list after {:.1?} of a lease of 2 s", began.elapsed());
-        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        println!("{second} left the list after {:.1?}; {}", began.elapsed(), R::SHORT);
+        assert!(began.elapsed() < R::GONE, "{:?}", began.elapsed());
         load.end().await;
     });
 }
 
-#[test]
-fn a_restart_on_the_same_port_costs_no_call_and_no_moment_of_absence() {
+/// The old process ends before the new one begins, and leaves its node behind.
+///
+/// # Panics
+/// When it is not so.
+pub fn a_restart_on_the_same_port_costs_no_call_and_no_moment_of_absence<R: Registry>(ours: Ours) {
     run(async {
-        let etcd = Etcd::start();
-        let url = etcd.url("/roll", "ttl=3s");
-        let (_other, _) = server_process(&url, &[]);
-        let (mut old, at) = server_process(&url, &["metadata=version=1"]);
-        let node = format!("/roll/Arith/{at}");
-        let discovery = discovery(&url);
+        let registry = R::start();
+        let url = registry.url("/roll", R::SHORT);
+        let (_other, _) = server_process(ours, &url, &[]);
+        let (mut old, at) = server_process(ours, &url, &["metadata=version=1"]);
+        let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
         let mut follower = watch.clone();
-        let load = Load::start(&url).await;
+        let load = Load::start::<R>(&url).await;
         old.tell("keep");
         old.finish();
         old.hear("its end", |line| line == "ended");
-        let (_new, _) = server_process(&url, &[&format!("bind={at}"), "metadata=version=2"]);
-        until_entry(&etcd, &node, |entry| entry.value.contains("version=2")).await;
-        // Beyond the lease of the old one.
-        let until = Instant::now() + Duration::from_secs(4);
+        let (_new, _) = server_process(ours, &url, &[&format!("bind={at}"), "metadata=version=2"]);
+        until_node(&registry, "/roll", &at, |text| text.contains("version=2")).await;
+        // Until the old one's time would be over.
+        let until = Instant::now() + R::GONE.min(Duration::from_secs(15));
         while let Ok(Some(next)) = tokio::time::timeout_at(until.into(), follower.changed()).await {
             assert_eq!(next.len(), 2, "the node was absent: {next:?}");
         }
+        assert!(has_node(&registry, "/roll", &at).await);
         load.end().await;
     });
 }
