@@ -4,6 +4,7 @@
 pub mod daemon;
 pub mod etcd;
 pub mod go;
+pub mod nacos;
 mod ports;
 pub mod process;
 pub mod suite;
