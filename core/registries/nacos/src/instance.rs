@@ -132,7 +132,9 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(address).expect(address), Endpoint { network, ip, port });
         }
-        for address in ["unix@/run/a.sock", "unix@/run/a:1", "memu@x", "tcp@:1", "tcp@h:0", "tcp@h:65536", "tcp@::1:1", ""] {
+        for address in
+            ["unix@/run/a.sock", "unix@/run/a:1", "memu@x", "tcp@:1", "tcp@h:0", "tcp@h:65536", "tcp@::1:1", ""]
+        {
             let error = Endpoint::parse(address).expect_err(address);
             assert_eq!(error.reason(), Reason::ConfigBadAddress, "{address}");
         }
@@ -157,11 +159,25 @@ mod tests {
 
     #[test]
     fn instances_of_others_are_nodes_too() {
-        assert_eq!(node(json!({"ip": "127.0.0.1", "port": 1, "metadata": {"b": 1, "a": null}})), "tcp@127.0.0.1:1?a=&b=1");
-        assert_eq!(node(json!({"ip": "::1", "port": 4321, "metadata": {"network": "quic"}})), "quic@[::1]:4321?network=quic");
-        assert_eq!(node(json!({"ip": "127.0.0.1", "port": 1, "metadata": {"network": ""}})), "tcp@127.0.0.1:1?network=");
-        for nowhere in [json!({}), json!({"ip": "", "port": 1}), json!({"ip": "a", "port": 0}), json!({"ip": "a", "port": 65536}), json!({"ip": "a", "port": -1})]
-        {
+        assert_eq!(
+            node(json!({"ip": "127.0.0.1", "port": 1, "metadata": {"b": 1, "a": null}})),
+            "tcp@127.0.0.1:1?a=&b=1"
+        );
+        assert_eq!(
+            node(json!({"ip": "::1", "port": 4321, "metadata": {"network": "quic"}})),
+            "quic@[::1]:4321?network=quic"
+        );
+        assert_eq!(
+            node(json!({"ip": "127.0.0.1", "port": 1, "metadata": {"network": ""}})),
+            "tcp@127.0.0.1:1?network="
+        );
+        for nowhere in [
+            json!({}),
+            json!({"ip": "", "port": 1}),
+            json!({"ip": "a", "port": 0}),
+            json!({"ip": "a", "port": 65536}),
+            json!({"ip": "a", "port": -1}),
+        ] {
             assert_eq!(node(nowhere.clone()), "", "{nowhere}");
         }
     }
@@ -185,6 +201,13 @@ mod tests {
         let wanted = pairs("calls=1.00&weight=9&group=g1&state=inactive");
         assert_eq!(without_edits(wanted, &read, &own), pairs("calls=1.00&weight=7&group=g1"));
         let wanted = pairs("calls=2.00&weight=7&group=g1");
-        assert_eq!(without_edits(wanted.clone(), &pairs("calls=1.00&weight=7&group=g1"), &pairs("calls=1.00&weight=7&group=g1")), wanted);
+        assert_eq!(
+            without_edits(
+                wanted.clone(),
+                &pairs("calls=1.00&weight=7&group=g1"),
+                &pairs("calls=1.00&weight=7&group=g1")
+            ),
+            wanted
+        );
     }
 }

@@ -76,13 +76,7 @@ impl Login {
     }
 }
 
-async fn log_in(
-    options: &NacosOptions,
-    host: &Host,
-    user: &str,
-    password: &Secret,
-    limit: Duration,
-) -> Result<Answer> {
+async fn log_in(options: &NacosOptions, host: &Host, user: &str, password: &Secret, limit: Duration) -> Result<Answer> {
     let form = refreshed("", [("username", user), ("password", password.expose())]);
     let mut missing = None;
     for path in PATHS {
@@ -95,24 +89,24 @@ async fn log_in(
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let said: String = String::from_utf8_lossy(&body).chars().take(100).collect();
-                return Err(Error::new(Reason::AuthRefused, format!("nacos: the login of {user:?} is refused: {said}")));
+                return Err(Error::new(
+                    Reason::AuthRefused,
+                    format!("nacos: the login of {user:?} is refused: {said}"),
+                ));
             }
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => missing = Some(status),
             other => return Err(Error::new(Reason::ClosedRemote, format!("nacos: the login failed: {other}"))),
         }
     }
     let status = missing.unwrap_or(StatusCode::NOT_FOUND);
-    Err(Error::new(Reason::ClosedRemote, format!("nacos: there is no login below {:?}: {status}", options.context_path)))
+    Err(Error::new(
+        Reason::ClosedRemote,
+        format!("nacos: there is no login below {:?}: {status}", options.context_path),
+    ))
 }
 
 /// One request on a connection of its own.
-async fn post(
-    tls: Option<&Tls>,
-    host: &Host,
-    path: &str,
-    form: &str,
-    limit: Duration,
-) -> Result<(StatusCode, Bytes)> {
+async fn post(tls: Option<&Tls>, host: &Host, path: &str, form: &str, limit: Duration) -> Result<(StatusCode, Bytes)> {
     let mut transports = Transports::default();
     if let Some(tls) = tls {
         transports = transports.with_client_tls(client_tls(tls.clone()).await?);

@@ -165,11 +165,10 @@ mod tests {
     #[test]
     fn a_payload_has_the_numbers_of_the_proto_file() {
         let payload = Payload::new("HealthCheckRequest", "10.0.0.1", Some("t"), &json!({}));
-        let expected = b"\x12\x34\x1a\x12HealthCheckRequest\x3a\x10\x0a\x0baccessToken\x12\x01t\x42\x0810.0.0.1\
+        let expected = b"\x12\x30\x1a\x12HealthCheckRequest\x3a\x10\x0a\x0baccessToken\x12\x01t\x42\x0810.0.0.1\
                          \x1a\x04\x12\x02{}";
         let bytes = payload.encode_to_vec();
         let shown = String::from_utf8_lossy(&bytes);
-        assert_eq!(bytes.len(), expected.len() + 0, "{shown:?}");
         assert_eq!(bytes, expected, "{shown:?}");
         assert_eq!(Payload::decode(&*bytes).expect("read"), payload);
     }
@@ -196,9 +195,12 @@ mod tests {
 
     #[test]
     fn errors_are_told_apart() {
-        for (code, reason) in
-            [(403, Reason::AuthRefused), (400, Reason::ConfigBadValue), (500, Reason::ClosedRemote), (301, Reason::ClosedRemote)]
-        {
+        for (code, reason) in [
+            (403, Reason::AuthRefused),
+            (400, Reason::ConfigBadValue),
+            (500, Reason::ClosedRemote),
+            (301, Reason::ClosedRemote),
+        ] {
             let body = json!({"resultCode": 500, "errorCode": code, "message": "no"});
             let response: Response = Payload::new("ErrorResponse", "", None, &body).read().expect("read");
             assert!(!response.is_success());
@@ -210,7 +212,9 @@ mod tests {
     fn what_is_no_message_is_an_error() {
         let empty = Payload::default();
         assert_eq!(empty.read::<Response>().expect_err("nothing").reason(), Reason::ClosedRemote);
-        for body in [json!([]), json!("x"), json!({"serviceInfo": {"hosts": {}}}), json!({"serviceInfo": {"hosts": [1]}})] {
+        for body in
+            [json!("x"), json!(7), json!({"serviceInfo": {"hosts": {}}}), json!({"serviceInfo": {"hosts": [1]}})]
+        {
             assert!(Payload::new("x", "", None, &body).read::<Response>().is_err(), "{body}");
         }
         let deep = "[".repeat(100_000);

@@ -192,8 +192,7 @@ mod tests {
              &metrics=true",
         )
         .expect("read");
-        let expected =
-            [host("a", 8848, 9848), host("b", 1, 1001), host("[::1]", 8848, 9848), host("[::1]", 2, 1002)];
+        let expected = [host("a", 8848, 9848), host("b", 1, 1001), host("[::1]", 8848, 9848), host("[::1]", 2, 1002)];
         assert_eq!(options.hosts, expected);
         assert_eq!((options.namespace.as_str(), options.group.as_str()), ("test", "rpcx"));
         assert_eq!((options.cluster.as_str(), options.context_path.as_str()), ("east", "/registry"));

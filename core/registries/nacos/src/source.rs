@@ -98,9 +98,7 @@ mod tests {
 
     #[test]
     fn one_node_an_address_in_the_cluster_that_is_asked_for() {
-        let host = |port: u16, cluster: &str, version: &str| {
-            json!({"ip": "127.0.0.1", "port": port, "clusterName": cluster, "metadata": {"network": "tcp", "v": version}})
-        };
+        let host = |port: u16, cluster: &str, version: &str| json!({"ip": "127.0.0.1", "port": port, "clusterName": cluster, "metadata": {"network": "tcp", "v": version}});
         let hosts = [host(1, "a", "1"), host(1, "a", "2"), host(2, "b", "1")];
         let list: ServiceInfo = serde_json::from_value(json!({"name": "Arith", "hosts": hosts})).expect("a list");
         let seen = |cluster: &str| {

@@ -1,5 +1,13 @@
 //! Servers and clients in a real Nacos, beside Go's.
 
+mod clients;
+mod go;
+mod secured;
+mod servers;
+mod vectors;
+
+// Not those of which Nacos has no part: it keeps metadata as a map and means are not written; who removes an instance or ends
+// without a successor is not waited for, since instances live by their connections. `servers` has what holds instead.
 rpcx_registries::tests! { rpcx_registries::nacos::Nacos:
     clients::a_list_is_followed_within_a_second,
     servers::a_killed_server_leaves_in_time_and_a_terminated_one_at_once,
