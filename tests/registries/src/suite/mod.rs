@@ -11,6 +11,7 @@ pub mod faults;
 pub mod peers;
 pub mod scale;
 pub mod servers;
+pub mod story;
 pub mod support;
 
 use crate::Daemon;
@@ -23,7 +24,7 @@ pub struct Ours(pub &'static str);
 
 /// A real registry, as an operator handles it.
 #[expect(async_fn_in_trait, reason = "tests wait for them on one thread")]
-pub trait Registry: Sized {
+pub trait Registry: Sized + 'static {
     /// Of the Go programs below `tests/registries/go`, too.
     const NAME: &'static str;
 
@@ -76,12 +77,20 @@ pub trait Registry: Sized {
     }
 }
 
-/// Tests of a registry out of the [suite](crate::suite), by their names.
+/// Tests of a registry out of the [suite](crate::suite), by their names. What stands after `long:` takes minutes and is run by
+/// `make test-deep`.
 #[macro_export]
 macro_rules! tests {
+    (long: $registry:ty: $($part:ident::$test:ident),+ $(,)?) => {
+        $crate::tests! { @ #[ignore = "takes long: make test-deep runs it"] $registry: $($part::$test),+ }
+    };
     ($registry:ty: $($part:ident::$test:ident),+ $(,)?) => {
+        $crate::tests! { @ #[cfg(test)] $registry: $($part::$test),+ }
+    };
+    (@ #[$attribute:meta] $registry:ty: $($part:ident::$test:ident),+) => {
         $(
             #[test]
+            #[$attribute]
             fn $test() {
                 let ours = $crate::suite::Ours(env!("CARGO_BIN_EXE_rpcx-registries-server"));
                 $crate::suite::$part::$test::<$registry>(ours);

@@ -24,3 +24,7 @@ rpcx_registries::tests! { rpcx_registries::etcd::Etcd:
     peers::go_and_we_share_a_service_and_a_registry_that_loses_its_data,
     scale::a_thousand_nodes_of_which_a_tenth_changes_each_second,
 }
+
+rpcx_registries::tests! { long: rpcx_registries::etcd::Etcd:
+    story::calls_go_on_while_servers_and_registry_are_killed_and_come_back,
+}
