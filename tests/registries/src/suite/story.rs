@@ -74,8 +74,8 @@ struct Counts {
     ended: AtomicBool,
 }
 
-/// Not one call fails that had a live server: here at least one always lives. The picture goes to the file that `RPCX_PICTURE`
-/// names.
+/// Not one call fails that had a live server: here at least one always lives. The picture goes to the folder that
+/// `RPCX_PICTURES` names.
 ///
 /// # Panics
 /// When it is not so.
@@ -106,8 +106,9 @@ pub fn calls_go_on_while_servers_and_registry_are_killed_and_come_back<R: Regist
         }
         let samples = sampler.await.expect("the samples");
         println!("{} calls, {} failed", counts.calls.load(Ordering::Acquire), errors.len());
-        if let Some(path) = std::env::var_os("RPCX_PICTURE") {
-            std::fs::write(Path::new(&path), draw::<R>(&samples)).expect("the picture");
+        if let Some(folder) = std::env::var_os("RPCX_PICTURES") {
+            let path = Path::new(&folder).join(format!("registries-{}.svg", R::NAME));
+            std::fs::write(path, draw::<R>(&samples)).expect("the picture");
         }
         assert!(errors.is_empty(), "{:?}", &errors[..errors.len().min(5)]);
     });
