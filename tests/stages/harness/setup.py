@@ -46,6 +46,8 @@ _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 # Registries, which are unpacked and not installed: a package of a server would start it.
 _SERVERS = {"etcd": "etcd-server"}
 SERVERS = CACHE / "registries"
+# A Nacos, which no distribution has: compiled, once.
+RNACOS = "0.8.8"
 
 VENV = CACHE / "venv"
 
@@ -71,6 +73,7 @@ def prepare() -> None:
     _toolchains()
     _packages()
     _servers()
+    _rnacos()
     _python()
     _go()
     _run("cargo", "fetch", "--locked")
@@ -117,6 +120,16 @@ def _servers() -> None:
             SERVERS.mkdir(parents=True, exist_ok=True)
             for file in Path(folder).glob("*.deb"):
                 _run("dpkg-deb", "-x", str(file), str(SERVERS))
+
+
+def _rnacos() -> None:
+    """Compiles r-nacos into .cache, which takes two to five minutes on two cores: less without debug information."""
+    if _which("rnacos"):
+        return
+    print(f"Compiling r-nacos {RNACOS}, a server of the registries' tests: some minutes, once.", flush=True)
+    fast = ("CARGO_PROFILE_DEV_DEBUG=0", "CARGO_PROFILE_DEV_STRIP=symbols", "CARGO_INCREMENTAL=0")
+    install = ("cargo", "install", "--locked", "--debug", "--root", str(SERVERS / "usr"), "--version", RNACOS, "rnacos")
+    _run("env", *fast, *install)
 
 
 def _python() -> None:

@@ -1,69 +1,24 @@
 //! A registry fails under a load of calls, and servers are replaced.
 
-use super::support::{addresses, client, discovery, has_node, seen, server, server_process, until_node};
+use super::load::Load;
+use super::support::{addresses, discovery, has_node, seen, server_process, until_node};
 use super::{Ours, Registry};
-use crate::wait::{LIMIT, eventually, run};
-use bytes::Bytes;
-use rpcx::client::CallOptions;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::wait::{eventually, run};
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
-
-/// Calls without end, of which none may fail.
-pub(super) struct Load {
-    stop: Arc<AtomicBool>,
-    calls: Arc<AtomicU64>,
-    task: JoinHandle<Vec<String>>,
-}
-
-impl Load {
-    pub(super) async fn start<R: Registry>(url: &str) -> Load {
-        let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let client = client::<R>(url);
-        let (ended, count) = (stop.clone(), calls.clone());
-        let task = tokio::spawn(async move {
-            let mut errors = Vec::new();
-            let service = client.service("Arith").expect("a service").raw();
-            while !ended.load(Ordering::Acquire) {
-                let options = CallOptions::new().idempotent(true);
-                match service.call_with::<_, Bytes>("Echo", &Bytes::from_static(b"x"), &options).await {
-                    Ok(_) => drop(count.fetch_add(1, Ordering::AcqRel)),
-                    Err(error) => errors.push(error.to_string()),
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            errors
-        });
-        let load = Load { stop, calls, task };
-        eventually("the first calls", async || load.calls.load(Ordering::Acquire) > 10).await;
-        load
-    }
-
-    /// Ends the calls: so many were made, and none has failed.
-    pub(super) async fn end(self) {
-        let before = self.calls.load(Ordering::Acquire);
-        eventually("further calls", async || self.calls.load(Ordering::Acquire) > before + 10).await;
-        self.stop.store(true, Ordering::Release);
-        let errors = self.task.await.expect("the calls");
-        assert!(errors.is_empty(), "{} calls failed: {:?}", errors.len(), &errors[..errors.len().min(5)]);
-        println!("{} calls", self.calls.load(Ordering::Acquire));
-    }
-}
 
 /// Each time it is away for longer than servers stay in it by themselves, if that is short.
 ///
 /// # Panics
 /// When it is not so.
-pub fn a_registry_that_restarts_with_or_without_its_data_costs_no_call<R: Registry>(_: Ours) {
+pub fn a_registry_that_restarts_with_or_without_its_data_costs_no_call<R: Registry>(ours: Ours) {
     run(async {
         let mut registry = R::start();
         let url = registry.url("/restart", &format!("{}&max_reconnect_interval=1s", R::SHORT));
-        let servers = [server::<R>(&url, &[]).await, server::<R>(&url, &[]).await];
+        let servers = [server_process(ours, &url, &[]), server_process(ours, &url, &[])];
         let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start::<R>(&url).await;
+        let load = Load::start::<R>(ours, &url).await;
         for wipe in [false, true] {
             registry.daemon_mut().down();
             eventually("the list is stale", async || seen(&watch).ends_with("stale")).await;
@@ -79,9 +34,11 @@ pub fn a_registry_that_restarts_with_or_without_its_data_costs_no_call<R: Regist
             println!("wiped {wipe}: whole and live again after {:.1?}", back.await);
         }
         load.end().await;
-        for server in servers {
-            server.shutdown(LIMIT).await.unwrap();
+        for (mut server, _) in servers {
+            server.finish();
+            server.hear("its end", |line| line == "ended");
         }
+        eventually("nothing is left", async || registry.nodes("/restart", "Arith").await == Some(Vec::new())).await;
     });
 }
 
@@ -89,15 +46,15 @@ pub fn a_registry_that_restarts_with_or_without_its_data_costs_no_call<R: Regist
 ///
 /// # Panics
 /// When it is not so.
-pub fn a_registry_that_is_paused_costs_no_call<R: Registry>(_: Ours) {
+pub fn a_registry_that_is_paused_costs_no_call<R: Registry>(ours: Ours) {
     run(async {
         let registry = R::start();
         let url = registry.url("/pause", &format!("{}&request_timeout=1s&max_reconnect_interval=1s", R::SHORT));
-        let servers = [server::<R>(&url, &[]).await, server::<R>(&url, &[]).await];
+        let servers = [server_process(ours, &url, &[]), server_process(ours, &url, &[])];
         let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start::<R>(&url).await;
+        let load = Load::start::<R>(ours, &url).await;
         registry.daemon().signal("STOP");
         let noticed = eventually("the list is stale", async || seen(&watch).ends_with("stale")).await;
         println!("noticed after {noticed:.1?}");
@@ -127,7 +84,7 @@ pub fn a_killed_server_costs_no_call_and_leaves_the_list<R: Registry>(ours: Ours
         let discovery = discovery::<R>(&url);
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
-        let load = Load::start::<R>(&url).await;
+        let load = Load::start::<R>(ours, &url).await;
         killed.process().kill();
         let began = Instant::now();
         eventually("one is left", async || addresses(&watch) == [first.clone()]).await;
@@ -151,7 +108,7 @@ pub fn a_restart_on_the_same_port_costs_no_call_and_no_moment_of_absence<R: Regi
         let watch = discovery.watch("Arith");
         eventually("both are seen", async || addresses(&watch).len() == 2).await;
         let mut follower = watch.clone();
-        let load = Load::start::<R>(&url).await;
+        let load = Load::start::<R>(ours, &url).await;
         old.tell("keep");
         old.finish();
         old.hear("its end", |line| line == "ended");

@@ -8,22 +8,37 @@
 
 pub mod clients;
 pub mod faults;
+mod load;
 pub mod peers;
 pub mod scale;
 pub mod servers;
+pub mod story;
 pub mod support;
 
 use crate::Daemon;
 use rpcx::discovery::Scheme;
 use std::time::Duration;
 
-/// The program of ours that announces itself, which cargo tells to a package's tests only.
+/// Programs of ours: each its path and its first arguments.
 #[derive(Clone, Copy, Debug)]
-pub struct Ours(pub &'static str);
+pub struct Ours {
+    /// Announces itself: `src/server.rs`, or what talks like it.
+    pub server: &'static [&'static str],
+    /// Calls without end; if there is none, the test does it itself.
+    pub client: Option<&'static [&'static str]>,
+}
+
+impl Ours {
+    /// In Python, with its package where `PYTHONPATH` says.
+    pub const PYTHON: Ours = Ours {
+        server: &["python3", concat!(env!("CARGO_MANIFEST_DIR"), "/python/server.py")],
+        client: Some(&["python3", concat!(env!("CARGO_MANIFEST_DIR"), "/python/client.py")]),
+    };
+}
 
 /// A real registry, as an operator handles it.
 #[expect(async_fn_in_trait, reason = "tests wait for them on one thread")]
-pub trait Registry: Sized {
+pub trait Registry: Sized + 'static {
     /// Of the Go programs below `tests/registries/go`, too.
     const NAME: &'static str;
 
@@ -76,16 +91,35 @@ pub trait Registry: Sized {
     }
 }
 
-/// Tests of a registry out of the [suite](crate::suite), by their names.
+/// Tests of a registry out of the [suite](crate::suite), by their names. What stands after `long:` takes minutes; what stands
+/// after `python:` has servers and callers in Python, and needs its package: stages of their own run them.
 #[macro_export]
 macro_rules! tests {
+    (long: $registry:ty: $($part:ident::$test:ident),+ $(,)?) => {
+        $crate::tests! { @ #[ignore = "takes long: make test-deep runs it"] $crate::rust!(), $registry: $($part::$test),+ }
+    };
+    (python: $registry:ty: $($part:ident::$test:ident),+ $(,)?) => {
+        $crate::tests! { @ #[ignore = "needs the Python package: the stage registries runs it"]
+            $crate::suite::Ours::PYTHON, $registry: $($part::$test),+ }
+    };
     ($registry:ty: $($part:ident::$test:ident),+ $(,)?) => {
+        $crate::tests! { @ #[cfg(test)] $crate::rust!(), $registry: $($part::$test),+ }
+    };
+    (@ #[$attribute:meta] $ours:expr, $registry:ty: $($part:ident::$test:ident),+) => {
         $(
             #[test]
+            #[$attribute]
             fn $test() {
-                let ours = $crate::suite::Ours(env!("CARGO_BIN_EXE_rpcx-registries-server"));
-                $crate::suite::$part::$test::<$registry>(ours);
+                $crate::suite::$part::$test::<$registry>($ours);
             }
         )+
+    };
+}
+
+/// Our server in Rust, whose path cargo tells to the tests of its package alone.
+#[macro_export]
+macro_rules! rust {
+    () => {
+        $crate::suite::Ours { server: &[env!("CARGO_BIN_EXE_rpcx-registries-server")], client: None }
     };
 }

@@ -45,9 +45,16 @@ pub fn address(server: &Server) -> String {
 /// # Panics
 /// When it cannot be started.
 pub fn server_process(ours: Ours, url: &str, options: &[&str]) -> (Talker, String) {
-    let mut arguments = vec![url.to_owned()];
-    arguments.extend(options.iter().map(|option| (*option).to_owned()));
-    serving(Talker::start(ours.0, &arguments))
+    serving(started(ours.server, &[&[url], options].concat()))
+}
+
+/// A program that talks.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn started(program: &[&str], arguments: &[&str]) -> Talker {
+    let arguments: Vec<String> = program[1..].iter().chain(arguments).map(|text| (*text).to_owned()).collect();
+    Talker::start(program[0], &arguments)
 }
 
 /// A server that says where it is.

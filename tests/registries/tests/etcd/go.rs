@@ -2,7 +2,6 @@
 
 use crate::support::{Registry, addresses, client, discovery, eventually, multiply, run, until_entry, until_seen};
 use rpcx_registries::etcd::Etcd;
-use rpcx_registries::suite::Ours;
 use rpcx_registries::suite::peers::{go_client, go_server};
 use rpcx_registries::suite::support::server_process;
 
@@ -35,8 +34,7 @@ fn a_go_client_that_takes_a_missing_key_for_an_empty_list_follows_our_server() {
         let etcd = Etcd::start();
         let mut go = go_client(&etcd, &["-allow-key-not-found"]);
         go.hear("nothing", |line| line == "initial 0 []");
-        let ours = Ours(env!("CARGO_BIN_EXE_rpcx-registries-server"));
-        let (mut server, at) = server_process(ours, &etcd.url("/rpcx_test", ""), &[]);
+        let (mut server, at) = server_process(rpcx_registries::rust!(), &etcd.url("/rpcx_test", ""), &[]);
         go.hear("our server", |line| line == format!("push 1 [{at} ()]"));
         go.tell("call");
         go.hear("an answer", |line| line == "call 42 <nil>");
