@@ -401,3 +401,6 @@ fn answer_to(kind: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

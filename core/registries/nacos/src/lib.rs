@@ -62,6 +62,8 @@
 mod connect;
 mod connection;
 mod failed;
+#[cfg(test)]
+mod fake;
 mod instance;
 mod login;
 mod message;

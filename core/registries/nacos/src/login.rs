@@ -160,3 +160,6 @@ async fn client_tls(tls: Tls) -> Result<ClientTls> {
     let built = tokio::task::spawn_blocking(build).await;
     built.map_err(|error| Error::new(Reason::InternalSystem, format!("nacos: {error}")))?
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use rpcx_registries::suite::{Ours, Registry};
 use rpcx_registries::wait::{eventually, run};
 use std::time::{Duration, Instant};
 
-const OURS: Ours = Ours(env!("CARGO_BIN_EXE_rpcx-registries-server"));
+const OURS: Ours = rpcx_registries::rust!();
 
 #[test]
 fn our_client_follows_a_go_server_from_its_start_to_its_end() {

@@ -4,6 +4,7 @@ mod clients;
 mod go;
 mod secured;
 mod servers;
+mod tls;
 mod vectors;
 
 // Not those of which Nacos has no part: it keeps metadata as a map and means are not written; who removes an instance or ends
