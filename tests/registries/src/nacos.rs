@@ -98,6 +98,8 @@ impl Registry for Nacos {
     const SHORT: &'static str = "";
     // As soon as the system closes its connections.
     const GONE: Duration = Duration::from_secs(5);
+    // Half a second, and until the next of its rounds, which come as often.
+    const SEEN: Duration = Duration::from_secs(2);
 
     fn start() -> Self {
         Nacos { daemon: Daemon::start(Server { secured: false, freezes: false }) }
@@ -177,7 +179,7 @@ fn instance(host: &Value) -> Option<Instance> {
 fn http(port: u16, method: &str, target: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
-    stream.write_all(format!("{method} {target} HTTP/1.0\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("{method} {target} HTTP/1.0\r\ncontent-length: 0\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

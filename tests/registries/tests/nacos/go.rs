@@ -86,6 +86,7 @@ fn go_and_we_see_each_other_come_and_go_beside_each_other() {
         let url = nacos.url("/rpcx_test", "");
         let (_go, go_at) = go_server(&nacos, &[]);
         let mut follower = go_client(&nacos, &[]);
+        follower.hear("Go's server", |line| line.starts_with("initial 1 [") && line.contains(&go_at));
         let discovery = discovery::<Nacos>(&url);
         let watch = discovery.watch("Arith");
         eventually("Go's server", async || addresses(&watch) == [go_at.clone()]).await;
