@@ -1,5 +1,6 @@
 //! Logging in: over HTTP, for a token that each request carries.
 
+use crate::failed::cause;
 use crate::options::{Host, NacosOptions, Tls};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -114,8 +115,8 @@ async fn post(tls: Option<&Tls>, host: &Host, path: &str, form: &str, limit: Dur
     let authority = format!("{}:{}", host.name, host.http);
     let dial = DialOptions { connect_timeout: limit, ..DialOptions::default() };
     let stream = transports.dial(&Address::new("tcp", &authority)?, &dial).await?.into_stream().0;
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::new(Reason::ConnectRefused, format!("nacos: the login at {authority}: {error}"))
+    let failed = |error: &dyn std::error::Error| {
+        Error::new(Reason::ConnectRefused, format!("nacos: the login at {authority}: {}", cause(error)))
     };
     let request = Request::post(path)
         .header(header::HOST, &authority)
@@ -128,7 +129,7 @@ async fn post(tls: Option<&Tls>, host: &Host, path: &str, form: &str, limit: Dur
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|error| failed(&error))?;
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|error| failed(&*error))?;
         Ok((status, body.to_bytes()))
     };
     let carried = async {

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -38,10 +39,8 @@ func servers() []constant.ServerConfig {
 }
 
 func options() constant.ClientConfig {
-	folder, err := os.MkdirTemp("", "rpcx-go-nacos")
-	if err != nil {
-		log.Fatal(err)
-	}
+	// Nothing of it is read again.
+	folder := filepath.Join(os.TempDir(), "rpcx-go-nacos")
 	name, password, _ := strings.Cut(*user, ":")
 	return constant.ClientConfig{
 		NamespaceId: strings.Trim(*peer.Base, "/"), TimeoutMs: 5000, NotLoadCacheAtStart: true,

@@ -3,7 +3,6 @@
 use super::support::{discovery, seen, until_seen};
 use super::{Ours, Registry};
 use crate::wait::run;
-use std::time::Duration;
 
 /// Nodes that come, change and go; a service whose name begins like another's; addresses with slashes.
 ///

@@ -6,7 +6,8 @@ use rpcx::{Context, Reason, Server};
 use rpcx_registries::nacos::{Instance, Nacos};
 use rpcx_registries::suite::Registry;
 use rpcx_registries::suite::support::{
-    address, addresses, discovery, has_node, schemes, seen, server, until_node, without_means,
+    address, addresses, client, discovery, has_node, multiply, schemes, seen, server, server_process, until_node,
+    without_means,
 };
 use rpcx_registries::wait::{LIMIT, eventually, run};
 use std::time::{Duration, Instant};
@@ -195,6 +196,47 @@ fn a_successor_takes_the_instance_over_and_it_is_never_absent() {
         never_absent(&mut follower).await;
         third.shutdown(LIMIT).await.unwrap();
         assert!(!has_node(&nacos, "/test", &at).await, "it leaves with its server");
+    });
+}
+
+/// Both processes listen on the port for a while.
+#[test]
+fn a_hand_over_under_load_costs_no_call_and_no_moment_of_absence() {
+    run(async {
+        let nacos = Nacos::start();
+        let url = nacos.url("/test", "");
+        let (mut old, at) =
+            server_process(rpcx_registries::rust!(), &url, &["bind=reuseport@127.0.0.1:0", "metadata=version=1"]);
+        let discovery = discovery::<Nacos>(&url);
+        let mut follower = discovery.watch("Arith");
+        eventually("it is seen", async || addresses(&follower) == [at.clone()]).await;
+        let client = client::<Nacos>(&url);
+        let (stop, mut stopped) = tokio::sync::watch::channel(false);
+        let load = tokio::spawn(async move {
+            let mut calls = 0;
+            while !*stopped.borrow_and_update() {
+                multiply(&client).await.expect("an answer");
+                calls += 1;
+            }
+            calls
+        });
+        let bind = format!("bind=reuseport@{}", at.split_once('@').expect("a network").1);
+        for version in 2..5 {
+            let metadata = format!("metadata=version={version}");
+            let (new, same) = server_process(rpcx_registries::rust!(), &url, &[&bind, &metadata]);
+            assert_eq!(same, at);
+            let mut ended = std::mem::replace(&mut old, new);
+            ended.process().signal("TERM");
+            assert!(ended.process().wait().success());
+            eventually("the new one", async || seen(&follower).contains(&metadata["metadata=".len()..])).await;
+        }
+        // Longer than an end takes to be pushed.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        never_absent(&mut follower).await;
+        stop.send_replace(true);
+        let calls = load.await.expect("no call failed");
+        println!("{calls} calls over three hand-overs");
+        assert!(calls > 100, "{calls}");
     });
 }
 
