@@ -31,7 +31,9 @@ pub(crate) struct Login {
 struct Token {
     secret: Secret,
     /// When it is time for another one.
-    until: Instant,
+    renew: Instant,
+    /// When it is good no more.
+    ends: Instant,
 }
 
 #[derive(Deserialize)]
@@ -48,17 +50,23 @@ impl Login {
     pub(crate) async fn token(&self, options: &NacosOptions, host: &Host, limit: Duration) -> Result<Option<Secret>> {
         let Some((user, password)) = &options.user else { return Ok(None) };
         let known = self.lock().clone();
-        if let Some(token) = known.filter(|token| Instant::now() < token.until) {
-            return Ok(Some(token.secret));
+        if let Some(token) = known.as_ref().filter(|token| Instant::now() < token.renew) {
+            return Ok(Some(token.secret.clone()));
         }
         let login = log_in(options, host, user, password, limit);
         let answer = tokio::time::timeout(limit, login).await.unwrap_or_else(|_| {
             Err(Error::new(Reason::ConnectTimeout, format!("nacos: no answer to the login within {limit:?}")))
-        })?;
-        // A tenth before it ends.
-        let lasts = Duration::from_secs(answer.token_ttl.min(86_400)).mul_f64(0.9);
+        });
+        let answer = match (answer, known.filter(|token| Instant::now() < token.ends)) {
+            (Ok(answer), _) => answer,
+            // There is time to try again.
+            (Err(error), Some(known)) if error.reason() != Reason::AuthRefused => return Ok(Some(known.secret)),
+            (Err(error), _) => return Err(error),
+        };
+        let lasts = Duration::from_secs(answer.token_ttl.min(86_400));
         let secret = Secret::from(answer.access_token);
-        *self.lock() = Some(Token { secret: secret.clone(), until: Instant::now() + lasts });
+        let now = Instant::now();
+        *self.lock() = Some(Token { secret: secret.clone(), renew: now + lasts.mul_f64(0.9), ends: now + lasts });
         Ok(Some(secret))
     }
 

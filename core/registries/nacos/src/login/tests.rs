@@ -71,6 +71,32 @@ fn a_token_is_used_until_it_ends_or_is_refused() {
 }
 
 #[test]
+fn a_token_that_lasts_a_while_yet_is_used_while_nobody_gives_another() {
+    run(async {
+        let (options, asked) = server(&[
+            "HTTP/1.1 200 OK\r\ncontent-length: 36\r\n\r\n{\"accessToken\":\"one\",\"tokenTtl\":100}",
+            "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n",
+        ])
+        .await;
+        let login = Login::default();
+        let first = token(&login, &options).await.expect("a token");
+        let age = |seconds: u64| {
+            let mut token = login.lock();
+            let token = token.as_mut().expect("a token");
+            (token.renew, token.ends) =
+                (token.renew - Duration::from_secs(seconds), token.ends - Duration::from_secs(seconds));
+        };
+        for (seconds, requests) in [(80, 1), (15, 2)] {
+            age(seconds);
+            assert_eq!(token(&login, &options).await.expect("a token"), first);
+            assert_eq!(asked.lock().expect("no panic").len(), requests);
+        }
+        age(10);
+        assert!(token(&login, &options).await.is_err(), "it has ended");
+    });
+}
+
+#[test]
 fn nacos_3_has_its_login_elsewhere() {
     run(async {
         let (options, asked) = server(&[
