@@ -228,6 +228,7 @@ impl Program for Server {
         if self.secured {
             command
                 .env("RNACOS_ENABLE_OPEN_API_AUTH", "true")
+                .env("RNACOS_API_LOGIN_ONE_MINUTE_LIMIT", "100000")
                 .env("RNACOS_INIT_ADMIN_USERNAME", USER.0)
                 .env("RNACOS_INIT_ADMIN_PASSWORD", USER.1);
         }

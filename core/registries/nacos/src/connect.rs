@@ -62,6 +62,8 @@ impl Members {
 
     async fn member(&self, host: &Host, bell: Option<Arc<Notify>>) -> Result<Connection> {
         let channel = channel(host, self.options.tls.as_ref()).await?;
+        // A server that was restarted does not know its tokens any more.
+        self.login.clear();
         let setup = Setup {
             options: self.options.clone(),
             login: self.login.clone(),

@@ -264,8 +264,8 @@ impl Shared {
         if response.error_code != code::FORBIDDEN || !self.setup.login.forget(token.as_ref()) {
             return Ok(response);
         }
-        // A server that was restarted does not know its tokens any more.
-        let token = self.token().await?;
+        // A user who could log in is not refused for good: whoever asks connects again.
+        let token = self.token().await.map_err(|error| Error::new(Reason::ClosedRemote, error.message().to_owned()))?;
         self.send(kind, token.as_ref(), body).await
     }
 

@@ -70,6 +70,11 @@ impl Login {
         Ok(Some(secret))
     }
 
+    /// The next token is a new one.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
     /// The server takes this token no more. Whether there may be a better one.
     pub(crate) fn forget(&self, refused: Option<&Secret>) -> bool {
         let Some(refused) = refused else { return false };
