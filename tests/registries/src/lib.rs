@@ -6,6 +6,7 @@ pub mod etcd;
 pub mod go;
 mod ports;
 pub mod process;
+pub mod redis;
 pub mod suite;
 pub mod wait;
 
