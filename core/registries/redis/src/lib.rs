@@ -131,8 +131,8 @@ fn failed(error: RedisError) -> Error {
         ErrorKind::Io if error.is_connection_refusal() => Reason::ConnectRefused,
         _ if matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) => Reason::AuthRefused,
         _ if says("without any password configured") || says("invalid password") => Reason::AuthRefused,
-        // Under one key of ours is something else altogether.
-        _ if error.code() == Some("WRONGTYPE") => Reason::ConfigBadValue,
+        // Under one key of ours is something else altogether; there is no such database.
+        _ if error.code() == Some("WRONGTYPE") || says("DB index") => Reason::ConfigBadValue,
         _ => Reason::ClosedRemote,
     };
     Error::new(reason, format!("redis: {error}"))

@@ -79,7 +79,7 @@ fn each_database_is_a_place_of_its_own() {
         let none = open(&redis, "/db", "db=999");
         let watch = none.watch("Arith");
         eventually("a problem", async || watch.problem().is_some()).await;
-        println!("{:?}", watch.problem());
+        assert!(watch.problem().is_some_and(|problem| problem.contains("DB index")), "{:?}", watch.problem());
     });
 }
 
