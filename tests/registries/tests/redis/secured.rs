@@ -118,7 +118,7 @@ async fn refused(what: &str, url: &str) {
     let refused = discovery(url);
     let watch = refused.watch("Arith");
     let server = unannounced(url).await;
-    let error = server.announced(Duration::from_secs(5)).await.expect_err(what);
+    let error = server.announced(Duration::from_secs(2)).await.expect_err(what);
     println!("{what}: {error}");
     assert_eq!(error.kind(), ErrorKind::Auth, "{what}: {error}");
     assert!(!error.to_string().contains("secret-guess"), "{error}");
