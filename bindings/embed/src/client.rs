@@ -243,6 +243,8 @@ pub(crate) fn schemes() -> Schemes {
     let schemes = Schemes::default().with(librpcx_dns::scheme());
     #[cfg(feature = "etcd")]
     let schemes = schemes.with(librpcx_etcd::scheme());
+    #[cfg(feature = "redis")]
+    let schemes = schemes.with(librpcx_redis::scheme()).with(librpcx_redis::tls_scheme());
     schemes
 }
 

@@ -2,6 +2,7 @@
 //! the input ends.
 
 use rpcx_registries::etcd::Etcd;
+use rpcx_registries::redis::Redis;
 use rpcx_registries::suite::Registry;
 use std::io::{Read, stdin};
 use std::process::ExitCode;
@@ -9,8 +10,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("etcd") => run::<Etcd>(),
+        Some("redis") => run::<Redis>(),
         other => {
-            eprintln!("{}: not one of: etcd", other.unwrap_or("no name"));
+            eprintln!("{}: not one of: etcd, redis", other.unwrap_or("no name"));
             return ExitCode::from(2);
         }
     }

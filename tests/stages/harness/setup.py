@@ -33,6 +33,7 @@ _PACKAGES = {
     "mvn": "maven",
     "node": "nodejs",
     "npm": "npm",
+    "redis-check-rdb": "redis-tools",  # the server, too: see _servers
 }
 # Of libraries, which have no program: a header of each. C++ programs of the tests alone need them.
 _HEADERS = {
@@ -117,6 +118,12 @@ def _servers() -> None:
             SERVERS.mkdir(parents=True, exist_ok=True)
             for file in Path(folder).glob("*.deb"):
                 _run("dpkg-deb", "-x", str(file), str(SERVERS))
+    if not _which("redis-server"):
+        # The package of this name starts it, and holds nothing but a second name of this program.
+        redis = SERVERS / "usr" / "bin" / "redis-server"
+        redis.parent.mkdir(parents=True, exist_ok=True)
+        redis.unlink(missing_ok=True)
+        redis.symlink_to(shutil.which("redis-check-rdb", path=environment()["PATH"]) or "redis-check-rdb")
 
 
 def _python() -> None:

@@ -1,8 +1,10 @@
 //! The hosts, of which one at a time is used.
 
+use crate::bounded::{Bounded, Unread};
 use crate::failed;
-use crate::link::{Link, Routes};
+use crate::link::Link;
 use crate::options::{RedisOptions, Tls};
+use crate::routes::Routes;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError};
 use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
@@ -123,18 +125,21 @@ async fn open_as(
     if let Some(password) = &options.password {
         info = info.set_password(password.expose());
     }
+    let unread = Unread::default();
+    let stream = Bounded::new(stream, unread.clone());
     let routes = Arc::new(Routes::default());
     let mut config = AsyncConnectionConfig::new().set_response_timeout(Some(options.registry.request_timeout));
     let pushes = matches!(protocol, ProtocolVersion::RESP3);
     if pushes {
-        let routes = routes.clone();
+        let (routes, unread) = (routes.clone(), unread.clone());
         config = config.set_push_sender(move |told: PushInfo| -> std::result::Result<(), SendError> {
+            unread.clear();
             routes.push(told);
             Ok(())
         });
     }
     Ok(MultiplexedConnection::new_with_config(&info, stream, config).await.map(|(connection, driver)| {
         let driver = tokio::spawn(driver);
-        Link::new(connection, options.database, routes, pushes, driver)
+        Link::new(connection, options.database, routes, pushes, unread, driver)
     }))
 }

@@ -52,9 +52,11 @@
 //! # }).unwrap();
 //! ```
 
+mod bounded;
 mod connect;
 mod link;
 mod options;
+mod routes;
 mod source;
 mod store;
 mod value;

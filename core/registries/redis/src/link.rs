@@ -1,17 +1,16 @@
-//! A connection: requests, and who is told of which keys.
+//! A connection: requests and subscriptions.
 
+use crate::bounded::Unread;
 use crate::failed;
+use crate::routes::{Inbox, Routes, lock};
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, Pipeline, PushInfo, PushKind, Value};
+use redis::{Cmd, FromRedisValue, Pipeline};
 use rpcx::{Error, Reason, Result};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// So many keys at most are remembered one by one until somebody looks at them.
-const MOST: usize = 10_000;
+use tokio::time::Instant;
 
 /// So many keys are asked for at a time.
 const BATCH: usize = 1_000;
@@ -29,6 +28,9 @@ pub(crate) struct Link {
     routes: Arc<Routes>,
     /// Whether this connection can be told anything.
     pushes: bool,
+    unread: Unread,
+    /// When it answered last.
+    heard: Mutex<Instant>,
     /// One at a time, so that the end of a subscription never overtakes the beginning of the next.
     subscribing: tokio::sync::Mutex<()>,
     _driver: Driver,
@@ -43,122 +45,40 @@ impl Drop for Driver {
     }
 }
 
-/// What the connection is told.
-#[derive(Default)]
-pub(crate) struct Routes {
-    /// By pattern or channel.
-    to: Mutex<HashMap<String, Weak<Inbox>>>,
-    lost: AtomicBool,
-    /// Whether changes are told, as far as can be known.
-    told: AtomicBool,
-}
-
-/// The keys that have changed since somebody looked.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    keys: Mutex<Keys>,
-    some: Notify,
-}
-
-#[derive(Default)]
-struct Keys {
-    keys: BTreeSet<String>,
-    many: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Inbox {
-    /// Waits until there is something, or the connection is lost.
-    pub(crate) async fn some(&self) {
-        self.some.notified().await;
-    }
-
-    /// Takes the keys out; `None` when there were too many to remember.
-    pub(crate) fn take(&self) -> Option<BTreeSet<String>> {
-        let Keys { keys, many } = std::mem::take(&mut *lock(&self.keys));
-        (!many).then_some(keys)
-    }
-
-    /// Whether it holds this key, or may have.
-    pub(crate) fn holds(&self, key: &str) -> bool {
-        let keys = lock(&self.keys);
-        keys.many || keys.keys.contains(key)
-    }
-
-    fn put(&self, key: &str) {
-        let mut keys = lock(&self.keys);
-        if keys.keys.len() >= MOST {
-            *keys = Keys { keys: BTreeSet::new(), many: true };
-        }
-        if !keys.many && !keys.keys.contains(key) {
-            keys.keys.insert(key.to_owned());
-        }
-        drop(keys);
-        self.some.notify_one();
-    }
-}
-
-impl Routes {
-    /// Called by the task that reads, in the order in which the server said it: whatever an answer shows was told before it.
-    pub(crate) fn push(&self, info: PushInfo) {
-        let text = |index: usize| match info.data.get(index) {
-            Some(Value::BulkString(bytes)) => std::str::from_utf8(bytes).ok(),
-            Some(Value::SimpleString(text)) => Some(text.as_str()),
-            _ => None,
-        };
-        let (route, channel, event) = match info.kind {
-            PushKind::Disconnection => return self.lose(),
-            PushKind::PMessage => (text(0), text(1), text(2)),
-            PushKind::Message => (text(0), text(0), text(1)),
-            _ => return,
-        };
-        let (Some(route), Some(channel), Some(event)) = (route, channel, event) else { return };
-        if event == "set" {
-            self.told.store(true, Ordering::Release);
-        }
-        // What is under the key stays the same.
-        if matches!(event, "expire" | "persist") {
-            return;
-        }
-        let Some((_, key)) = channel.split_once("__:") else { return };
-        let inbox = lock(&self.to).get(route).and_then(Weak::upgrade);
-        if let Some(inbox) = inbox {
-            inbox.put(key);
-        }
-    }
-
-    fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
-        for inbox in lock(&self.to).values().filter_map(Weak::upgrade) {
-            inbox.some.notify_one();
-        }
-    }
-}
-
 impl Link {
     pub(crate) fn new(
         connection: MultiplexedConnection,
         database: i64,
         routes: Arc<Routes>,
         pushes: bool,
+        unread: Unread,
         driver: JoinHandle<()>,
     ) -> Self {
-        let subscribing = tokio::sync::Mutex::default();
-        Self { connection, database, routes, pushes, subscribing, _driver: Driver(driver) }
+        let (heard, subscribing) = (Mutex::new(Instant::now()), tokio::sync::Mutex::default());
+        Self { connection, database, routes, pushes, unread, heard, subscribing, _driver: Driver(driver) }
     }
 
     /// One request.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        let asked = command.query_async(&mut self.connection.clone()).await;
-        asked.map_err(|error| self.fail(error))
+        let answer = command.query_async(&mut self.connection.clone()).await;
+        self.unread.clear();
+        let answer = answer.map_err(|error| self.fail(error))?;
+        *lock(&self.heard) = Instant::now();
+        Ok(answer)
+    }
+
+    /// Asks whether it is alive, unless that has shown since.
+    pub(crate) async fn probe(&self, since: Duration) -> Result<()> {
+        if lock(&self.heard).elapsed() < since {
+            return Ok(());
+        }
+        self.ask(&redis::cmd("PING")).await
     }
 
     /// Several at once.
     pub(crate) async fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T> {
         let asked = commands.query_async(&mut self.connection.clone()).await;
+        self.unread.clear();
         asked.map_err(|error| self.fail(error))
     }
 
@@ -175,7 +95,7 @@ impl Link {
     }
 
     pub(crate) fn is_lost(&self) -> bool {
-        self.routes.lost.load(Ordering::Acquire)
+        self.routes.is_lost()
     }
 
     /// An error if it is lost.
@@ -188,13 +108,13 @@ impl Link {
 
     /// Whether changes are told, as far as can be known.
     pub(crate) fn tells(&self) -> bool {
-        self.pushes && self.routes.told.load(Ordering::Acquire)
+        self.pushes && self.routes.tells()
     }
 
     /// Finds out whether the server tells changes, and has it do so if `set` and it may be told that.
     pub(crate) async fn find_events(&self, set: bool) -> Result<()> {
         let told = self.pushes && self.events_on(set).await?;
-        self.routes.told.store(told, Ordering::Release);
+        self.routes.set_told(told);
         Ok(())
     }
 
@@ -235,15 +155,15 @@ impl Link {
         if !self.pushes {
             return Ok(false);
         }
-        lock(&self.routes.to).insert(name.clone(), Arc::downgrade(inbox));
+        self.routes.add(name.clone(), inbox);
         let mut connection = self.connection.clone();
         let asked = if pattern { connection.psubscribe(&name).await } else { connection.subscribe(&name).await };
         match asked {
             Ok(()) => Ok(true),
             Err(error) if error.is_io_error() => Err(self.fail(error)),
             Err(error) => {
-                lock(&self.routes.to).remove(&name);
-                self.routes.told.store(false, Ordering::Release);
+                self.routes.remove(&name);
+                self.routes.set_told(false);
                 tracing::warn!(target: "rpcx::discovery", %error, "redis refuses to tell changes");
                 Ok(false)
             }
@@ -254,7 +174,7 @@ impl Link {
     pub(crate) async fn untell_key(&self, key: &str) -> Result<()> {
         let channel = self.channel(key);
         let _guard = self.subscribing.lock().await;
-        if lock(&self.routes.to).remove(&channel).is_none() {
+        if !self.routes.remove(&channel) {
             return Ok(());
         }
         self.connection.clone().unsubscribe(channel).await.map_err(|error| self.fail(error))
@@ -263,12 +183,7 @@ impl Link {
     /// Ends the subscriptions of patterns whose inboxes are gone.
     pub(crate) async fn tidy(&self) -> Result<()> {
         let _guard = self.subscribing.lock().await;
-        let gone: Vec<String> = {
-            let mut to = lock(&self.routes.to);
-            let gone = to.iter().filter(|(_, inbox)| inbox.strong_count() == 0).map(|(name, _)| name.clone()).collect();
-            to.retain(|_, inbox| inbox.strong_count() > 0);
-            gone
-        };
+        let gone = self.routes.take_gone();
         if gone.is_empty() {
             return Ok(());
         }
@@ -333,11 +248,6 @@ fn with_events(flags: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(routes: &Routes, kind: PushKind, data: &[&str]) {
-        let data = data.iter().map(|text| Value::BulkString(text.as_bytes().to_vec())).collect();
-        routes.push(PushInfo { kind, data });
-    }
-
     #[test]
     fn events_are_added_to_what_others_have_set() {
         for (flags, wanted) in [
@@ -356,53 +266,5 @@ mod tests {
     #[test]
     fn patterns_take_text_as_it_is() {
         assert_eq!(escaped("//a*b/[c]?\\/tcp@[::1]:1"), "//a\\*b/\\[c\\]\\?\\\\/tcp@\\[::1\\]:1");
-    }
-
-    #[test]
-    fn events_reach_the_inbox_of_their_pattern_once() {
-        let routes = Routes::default();
-        let (inbox, other) = (Arc::new(Inbox::default()), Arc::new(Inbox::default()));
-        lock(&routes.to).insert("p".into(), Arc::downgrade(&inbox));
-        lock(&routes.to).insert("__keyspace@0__:/c".into(), Arc::downgrade(&other));
-        told(&routes, PushKind::PMessage, &["p", "__keyspace@0__:/a__:b", "expire"]);
-        assert!(!routes.told.load(Ordering::Acquire) && inbox.take().expect("few").is_empty());
-        for event in ["set", "del", "expired"] {
-            told(&routes, PushKind::PMessage, &["p", "__keyspace@0__:/a__:b", event]);
-        }
-        told(&routes, PushKind::Message, &["__keyspace@0__:/c", "del"]);
-        // What is no event of ours.
-        told(&routes, PushKind::PMessage, &["p", "channel", "set"]);
-        told(&routes, PushKind::PMessage, &["p"]);
-        told(&routes, PushKind::PMessage, &["q", "__keyspace@0__:/a", "set"]);
-        told(&routes, PushKind::Invalidate, &["p", "__keyspace@0__:/a", "set"]);
-        assert!(routes.told.load(Ordering::Acquire) && inbox.holds("/a__:b") && !inbox.holds("/a"));
-        assert_eq!(inbox.take().expect("few").into_iter().collect::<Vec<_>>(), ["/a__:b"]);
-        assert_eq!(other.take().expect("few").into_iter().collect::<Vec<_>>(), ["/c"]);
-        assert!(inbox.take().expect("few").is_empty());
-    }
-
-    #[test]
-    fn an_inbox_that_nobody_empties_stays_small() {
-        let inbox = Inbox::default();
-        for number in 0..MOST * 2 {
-            inbox.put(&number.to_string());
-        }
-        assert!(lock(&inbox.keys).keys.len() <= MOST && inbox.holds("any"));
-        assert_eq!(inbox.take(), None, "all are to be looked at");
-        assert_eq!(inbox.take(), Some(BTreeSet::new()));
-    }
-
-    #[test]
-    fn whoever_waits_is_woken_when_the_connection_is_lost() {
-        let routes = Routes::default();
-        let inbox = Arc::new(Inbox::default());
-        lock(&routes.to).insert("p".into(), Arc::downgrade(&inbox));
-        told(&routes, PushKind::Disconnection, &[]);
-        let woken = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime")
-            .block_on(tokio::time::timeout(std::time::Duration::from_secs(10), inbox.some()));
-        assert!(woken.is_ok() && routes.lost.load(Ordering::Acquire));
     }
 }

@@ -1,13 +1,15 @@
 //! The discovery: a list, and the changes that are told, or a list again and again where they are not.
 
 use crate::connect::Hosts;
-use crate::link::{Inbox, Link};
+use crate::link::Link;
 use crate::options::RedisOptions;
+use crate::routes::Inbox;
 use crate::value::{stored, unwrap};
 use rpcx::discovery::{BoxFuture, Feed, Node, NodeChange, NodeMetadata, Source};
 use rpcx::{Error, Reason, Result};
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -19,8 +21,8 @@ use tokio::time::Instant;
 /// those who follow.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// How often everything is listed although changes are told: whoever switches events off, or empties the whole database, tells
-/// nobody.
+/// How often at least everything is listed although changes are told: whoever switches events off, or empties the whole
+/// database, tells nobody.
 const RELIST: Duration = Duration::from_secs(30);
 
 /// After some changes others are waited for, so that many are asked for together.
@@ -72,8 +74,8 @@ impl Redis {
         let subscribed = link.tell_prefix(&stored(&prefix), &inbox).await?;
         let mut following = Following { link: &link, feed, marker, prefix, inbox: &inbox, subscribed, known: None };
         following.list(self.options.set_events).await?;
-        let (mut listed, mut settled) = (Instant::now(), Instant::now());
-        let mut next = listed;
+        let mut settled = Instant::now();
+        let (mut next, mut again) = (settled + PROBE.min(self.options.poll_interval), settled + relist());
         loop {
             self.say(following.tells());
             let some = async {
@@ -88,9 +90,9 @@ impl Redis {
                 }
                 () = tokio::time::sleep_until(next) => {
                     link.check()?;
-                    if !following.tells() || listed.elapsed() >= RELIST {
+                    if !following.tells() || Instant::now() >= again {
                         following.list(self.options.set_events).await?;
-                        listed = Instant::now();
+                        again = Instant::now() + relist();
                     } else {
                         following.probe().await?;
                     }
@@ -110,6 +112,13 @@ impl Redis {
             );
         }
     }
+}
+
+/// Up to `RELIST` and not less than half of it, so that clients which came back together do not list together for ever.
+fn relist() -> Duration {
+    // The seed of a new hasher is random.
+    let random = RandomState::new().build_hasher().finish() >> 32;
+    RELIST / 2 + (RELIST / 2).mul_f64(random as f64 / f64::from(u32::MAX))
 }
 
 /// One service.
@@ -191,7 +200,7 @@ impl Following<'_> {
     async fn probe(&self) -> Result<()> {
         let asked = async {
             self.link.tidy().await?;
-            self.link.ask::<()>(&redis::cmd("PING")).await
+            self.link.probe(PROBE / 2).await
         };
         tokio::time::timeout(PROBE, asked).await.unwrap_or_else(|_| {
             self.link.lose();

@@ -1,15 +1,16 @@
 //! The registry: nodes that live for a while and are renewed, and a look at them every moment.
 
 use crate::connect::Hosts;
-use crate::link::{Inbox, Link};
+use crate::link::Link;
 use crate::options::RedisOptions;
+use crate::routes::{Inbox, lock};
 use crate::value::{Wrapped, stored, unwrap, wrap};
 use rpcx::discovery::{BasePath, Found, Over, Owner, Place, Store, StoreSession, Touched};
 use rpcx::{Error, Result};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -55,10 +56,6 @@ fn server_number() -> u64 {
     // The seed of a new hasher is random.
     let random = RandomState::new().build_hasher().finish() & 0xf_ffff;
     ((seconds & u64::from(u32::MAX)) << 20 | random).max(GO)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store for RedisStore {

@@ -2,6 +2,7 @@
 
 mod clients;
 mod go;
+mod hostile;
 mod secured;
 mod servers;
 mod support;
