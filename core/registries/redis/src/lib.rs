@@ -124,6 +124,9 @@ impl Scheme for RedisScheme {
     }
 }
 
+/// Of what a server says, so many letters are passed on.
+const LONGEST_TEXT: usize = 500;
+
 /// An error of the client library as one of ours. Neither has credentials in its text.
 fn failed(error: RedisError) -> Error {
     let says = |part: &str| error.detail().is_some_and(|detail| detail.contains(part));
@@ -137,5 +140,23 @@ fn failed(error: RedisError) -> Error {
         _ if error.code() == Some("WRONGTYPE") || says("DB index") => Reason::ConfigBadValue,
         _ => Reason::ClosedRemote,
     };
-    Error::new(reason, format!("redis: {error}"))
+    Error::new(reason, format!("redis: {}", one_line(&error.to_string())))
+}
+
+/// What a server says, as part of a text that is logged.
+fn one_line(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_one_line_of_no_great_length() {
+        let error = RedisError::from((ErrorKind::Client, "wrong", format!("a\nb\u{1b}[1m{}", "x".repeat(10_000))));
+        let error = failed(error);
+        assert_eq!(error.reason(), Reason::ClosedRemote);
+        assert!(error.message().contains("a b [1mxxx") && error.message().len() < 1_000, "{error}");
+    }
 }
