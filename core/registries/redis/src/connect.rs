@@ -42,7 +42,9 @@ impl Hosts {
                 }
                 Ok(Ok(link)) => drop(replica.get_or_insert(link)),
                 Ok(Err(error)) => {
-                    problem = Some(Error::new(error.reason(), format!("{} ({host})", error.message())));
+                    let text = error.message();
+                    let named = if text.contains(host) { text.to_owned() } else { format!("{text} ({host})") };
+                    problem = Some(Error::new(error.reason(), named));
                 }
                 Err(_) => {
                     let text = format!("redis: no answer from {host} within {CONNECT_LIMIT:?}");
