@@ -1,0 +1,299 @@
+//! What was heard of services, and how long it is good. Nothing here reads a clock or a socket.
+
+use crate::entry::Entry;
+use crate::label::Birth;
+use crate::packet::{Text, Told};
+use hickory_proto::rr::Name;
+use rpcx::discovery::{Node, NodeMetadata};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// So many instances are remembered, and so many names are asked for at once: what is said on a network is bounded here.
+const MOST_INSTANCES: usize = 8192;
+const MOST_ASKED: usize = 256;
+
+/// Go's servers of one host share one name: so many are told apart.
+const MOST_SHARING: usize = 16;
+
+/// How long one stays that nobody may stand behind any more.
+const DOUBT: Duration = Duration::from_secs(2);
+
+/// When a server is asked for that was not heard: after these percents of its time to live.
+const CHECKS: [u32; 3] = [80, 87, 94];
+
+/// Everything that servers have said.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    /// How long a server that is silent stays, whatever it has said of itself.
+    ttl: Duration,
+    instances: HashMap<Name, Vec<Server>>,
+    servers: usize,
+    /// Counts those that came, of which a later one is the successor of an earlier one.
+    came: u64,
+    /// Instances that are to be asked for now.
+    asked: HashSet<Name>,
+    ask_since: Option<Instant>,
+    /// Services that somebody follows, each with whether one of its servers fell silent after the last one said goodbye.
+    followed: HashMap<String, Followed>,
+}
+
+#[derive(Debug, Default)]
+struct Followed {
+    followers: usize,
+    silent: bool,
+}
+
+/// One process, or one service of it.
+#[derive(Debug)]
+struct Server {
+    /// Of its first service; tells apart those who use the same name.
+    address: String,
+    entries: Vec<(String, Node)>,
+    heard: Instant,
+    life: Duration,
+    /// How many of [`CHECKS`] were made.
+    checks: usize,
+    rank: (Option<Birth>, u64),
+}
+
+impl Server {
+    fn ends(&self) -> Instant {
+        self.heard + self.life
+    }
+
+    fn check_at(&self) -> Option<Instant> {
+        CHECKS.get(self.checks).map(|percent| self.heard + self.life * *percent / 100)
+    }
+
+    fn renew(&mut self, now: Instant, life: Duration) {
+        (self.heard, self.life, self.checks) = (now, life, 0);
+    }
+}
+
+impl Cache {
+    pub(crate) fn new(ttl: Duration) -> Self {
+        Self {
+            ttl,
+            instances: HashMap::new(),
+            servers: 0,
+            came: 0,
+            asked: HashSet::new(),
+            ask_since: None,
+            followed: HashMap::new(),
+        }
+    }
+
+    /// Takes what was said of an instance; true if a list may have changed.
+    pub(crate) fn hear(&mut self, instance: &Name, told: Told, now: Instant) -> bool {
+        let life = Duration::from_secs(told.ttl.into()).min(self.ttl);
+        match told.text {
+            Text::Foreign => false,
+            text if told.ttl == 0 => self.goodbye(instance, text, now),
+            Text::List(list) => self.list(instance, list, now, life),
+            Text::Absent => {
+                match self.instances.get_mut(instance).map(Vec::as_mut_slice) {
+                    Some([server]) => server.renew(now, life),
+                    // Whose it is does not show.
+                    Some(_) | None => self.ask(instance.clone(), now),
+                }
+                false
+            }
+        }
+    }
+
+    /// The services of an instance.
+    fn list(&mut self, instance: &Name, list: Vec<Entry>, now: Instant, life: Duration) -> bool {
+        let Some(address) = list.first().map(|entry| entry.address.clone()) else {
+            return self.without_services(instance, now, life);
+        };
+        let entries: Vec<_> = list.into_iter().filter_map(node).collect();
+        let sharing = self.instances.get(instance).map_or(0, Vec::len);
+        let rank = (instance.iter().next().and_then(Birth::of), self.came);
+        let servers = self.instances.entry(instance.clone()).or_default();
+        let same = servers.iter().position(|server| server.address == address);
+        let known = same.or_else(|| servers.iter().position(|server| server.entries.is_empty()));
+        if let Some(server) = known.map(|known| &mut servers[known]) {
+            server.renew(now, life);
+            server.address = address;
+            if server.entries == entries {
+                return false;
+            }
+            let before = std::mem::replace(&mut server.entries, entries);
+            self.left(&before, false);
+            return true;
+        }
+        if self.servers >= MOST_INSTANCES || sharing >= MOST_SHARING {
+            if servers.is_empty() {
+                self.instances.remove(instance);
+            }
+            return false;
+        }
+        servers.push(Server { address, entries, heard: now, life, checks: 0, rank });
+        self.servers += 1;
+        self.came += 1;
+        true
+    }
+
+    /// An instance has no services any more, or not yet.
+    fn without_services(&mut self, instance: &Name, now: Instant, life: Duration) -> bool {
+        match self.instances.get_mut(instance).map(Vec::as_mut_slice) {
+            Some([server]) => {
+                server.renew(now, life);
+                let before = std::mem::take(&mut server.entries);
+                self.left(&before, false);
+                !before.is_empty()
+            }
+            Some(_) => {
+                self.doubt(instance, now);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn goodbye(&mut self, instance: &Name, text: Text, now: Instant) -> bool {
+        let Some(servers) = self.instances.get_mut(instance) else { return false };
+        let address = match &text {
+            Text::List(list) => list.first().map(|entry| &entry.address),
+            _ => None,
+        };
+        let leaving = match address {
+            Some(address) => servers.iter().position(|server| server.address == *address),
+            None if servers.len() == 1 => Some(0),
+            None => {
+                self.doubt(instance, now);
+                return false;
+            }
+        };
+        let Some(leaving) = leaving else { return false };
+        let server = servers.remove(leaving);
+        if servers.is_empty() {
+            self.instances.remove(instance);
+        }
+        self.servers -= 1;
+        self.left(&server.entries, false);
+        true
+    }
+
+    /// Somebody of several who use the name has changed; those who still stand behind what they said will say it again.
+    fn doubt(&mut self, instance: &Name, now: Instant) {
+        for server in self.instances.get_mut(instance).into_iter().flatten() {
+            server.renew(now, server.life.min(DOUBT));
+        }
+        self.ask(instance.clone(), now);
+    }
+
+    fn ask(&mut self, instance: Name, now: Instant) {
+        self.ask_since.get_or_insert(now);
+        if self.asked.len() < MOST_ASKED {
+            self.asked.insert(instance);
+        }
+    }
+
+    /// Those whose services these were have left, in silence or not.
+    fn left(&mut self, entries: &[(String, Node)], silent: bool) {
+        for (service, _) in entries {
+            if let Some(followed) = self.followed.get_mut(service) {
+                followed.silent = silent;
+            }
+        }
+    }
+
+    /// Takes those out whose time is over; true if there was one.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        let mut over = Vec::new();
+        self.instances.retain(|_, servers| {
+            over.extend(servers.extract_if(.., |server| server.ends() <= now));
+            !servers.is_empty()
+        });
+        self.servers -= over.len();
+        for server in &over {
+            self.left(&server.entries, true);
+        }
+        !over.is_empty()
+    }
+
+    /// When [`expire`](Self::expire) or [`to_ask`](Self::to_ask) has something to do next; a time that has passed if at once.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        if self.ask_since.is_some() {
+            return self.ask_since;
+        }
+        let servers = self.instances.values().flatten();
+        servers.map(|server| server.check_at().unwrap_or_else(|| server.ends()).min(server.ends())).min()
+    }
+
+    /// Instances that are to be asked for by name.
+    pub(crate) fn to_ask(&mut self, now: Instant) -> Vec<Name> {
+        let mut asked = std::mem::take(&mut self.asked);
+        self.ask_since = None;
+        for (instance, servers) in &mut self.instances {
+            for server in servers {
+                if server.check_at().is_some_and(|at| at <= now) {
+                    server.checks += 1;
+                    asked.insert(instance.clone());
+                }
+            }
+        }
+        asked.into_iter().collect()
+    }
+
+    /// Nobody listened for a while: what is known must be heard again soon.
+    pub(crate) fn doubt_all(&mut self, now: Instant, life: Duration) {
+        for server in self.instances.values_mut().flatten() {
+            server.renew(now, server.life.min(life));
+        }
+    }
+
+    /// Whether every server was heard since.
+    pub(crate) fn all_heard_since(&self, since: Instant) -> bool {
+        self.instances.values().flatten().all(|server| server.heard > since)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.instances.is_empty()
+    }
+
+    /// Forgets all servers.
+    pub(crate) fn clear(&mut self) {
+        self.instances.clear();
+        self.servers = 0;
+    }
+
+    /// Somebody wants to know about a service.
+    pub(crate) fn follow(&mut self, service: &str) {
+        self.followed.entry(service.to_owned()).or_default().followers += 1;
+    }
+
+    /// He does not any more.
+    pub(crate) fn unfollow(&mut self, service: &str) {
+        let Some(followed) = self.followed.get_mut(service) else { return };
+        followed.followers -= 1;
+        if followed.followers == 0 {
+            self.followed.remove(service);
+        }
+    }
+
+    /// The nodes of a service, and whether the last that left it did so in silence.
+    pub(crate) fn nodes(&self, service: &str) -> (Vec<Node>, bool) {
+        let mut nodes: BTreeMap<&str, ((Option<Birth>, u64), &Node)> = BTreeMap::new();
+        for server in self.instances.values().flatten() {
+            for (_, node) in server.entries.iter().filter(|(name, _)| name == service) {
+                let known = nodes.entry(node.address()).or_insert((server.rank, node));
+                if known.0 <= server.rank {
+                    *known = (server.rank, node);
+                }
+            }
+        }
+        let silent = self.followed.get(service).is_some_and(|followed| followed.silent);
+        (nodes.into_values().map(|(_, node)| node.clone()).collect(), silent)
+    }
+}
+
+fn node(entry: Entry) -> Option<(String, Node)> {
+    let node = Node::new(entry.address, NodeMetadata::new(&entry.metadata)).ok()?;
+    Some((entry.service, node))
+}
+
+#[cfg(test)]
+mod tests;
