@@ -1,6 +1,6 @@
 //! Who is answered what, and when: the rules of RFC 6762 for not saying too much. Nothing here reads a clock or a socket.
 
-use crate::book::{AGAIN, Book};
+use crate::book::Book;
 use crate::label::random;
 use crate::links::{Arrived, Link};
 use crate::packet::{Asked, Asker, Card, Names, PORT, wants_unicast};
@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// How far answers for everybody are apart. RFC 6762 has a second, in which Go's clients may have given up.
+const APART: Duration = Duration::from_millis(500);
 
 /// Those who ask for an answer of their own get so many in a second, all of them together.
 const ALONE: u32 = 20;
@@ -134,7 +137,7 @@ impl Answers {
         replies
     }
 
-    /// Everybody is answered a moment later, together with others who ask, and not twice within a second.
+    /// Everybody is answered a moment later, together with others who ask, and not again at once.
     fn later(&mut self, link: u64, known: HashMap<Name, u32>, wanted: &Wanted, now: Instant) {
         let of_link = self.links.entry(link).or_default();
         match &mut of_link.pending {
@@ -154,7 +157,7 @@ impl Answers {
             }
             pending => {
                 let moment = now + Duration::from_millis(20 + random() % 100);
-                let at = of_link.told.map_or(moment, |told| moment.max(told + AGAIN));
+                let at = of_link.told.map_or(moment, |told| moment.max(told + APART));
                 *pending = Some(Pending { at, known, services: wanted.services, types: wanted.types });
             }
         }

@@ -140,13 +140,13 @@ impl Book {
         }
     }
 
-    /// When [`to_repeat`](Self::to_repeat) has something next.
+    /// When [`take_repeats`](Self::take_repeats) has something next.
     pub(crate) fn repeat_at(&self) -> Option<Instant> {
         self.published.values().filter_map(|published| published.repeat).min()
     }
 
     /// What is to be said again now.
-    pub(crate) fn to_repeat(&mut self, now: Instant) -> Vec<Card> {
+    pub(crate) fn take_repeats(&mut self, now: Instant) -> Vec<Card> {
         let due = self.published.values_mut().filter(|published| published.repeat.is_some_and(|at| at <= now));
         due.map(|published| {
             published.repeat = None;
@@ -186,8 +186,8 @@ mod tests {
         };
         let card = write(&mut book, "Arith", "1", false).expect("new");
         assert_eq!((card.port, book.repeat_at()), (8972, Some(now + AGAIN)));
-        assert!(book.to_repeat(now).is_empty());
-        assert_eq!(book.to_repeat(now + AGAIN), std::slice::from_ref(&card));
+        assert!(book.take_repeats(now).is_empty());
+        assert_eq!(book.take_repeats(now + AGAIN), std::slice::from_ref(&card));
         assert_eq!(write(&mut book, "Arith", "1", true), None);
         assert!(write(&mut book, "Arith", "1", false).is_some(), "announced anew");
         let changed = write(&mut book, "Arith", "2", true).expect("changed");
@@ -212,14 +212,14 @@ mod tests {
         let now = Instant::now();
         let card =
             book.write(&place("Arith"), &names, String::new(), vec![1], false, now).expect("a name").expect("new");
-        book.to_repeat(now + AGAIN);
+        book.take_repeats(now + AGAIN);
         book.said(1, std::slice::from_ref(&card), now + AGAIN);
         assert!(book.is_fresh(&card.instance, 1, now + AGAIN) && !book.is_fresh(&card.instance, 2, now + AGAIN));
         let later = now + AGAIN + Duration::from_millis(300);
         book.repeat(&card.instance, later);
         book.repeat(&names.instance("other").expect("a name"), later);
         assert_eq!(book.repeat_at(), Some(now + 2 * AGAIN));
-        book.to_repeat(now + 2 * AGAIN);
+        book.take_repeats(now + 2 * AGAIN);
         book.repeat(&card.instance, now + 5 * AGAIN);
         assert_eq!(book.repeat_at(), Some(now + 5 * AGAIN));
     }

@@ -277,7 +277,7 @@ impl Browser {
         let now = Instant::now();
         let links = self.links.all();
         self.asked_at.retain(|number, _| links.iter().any(|link| link.number == *number));
-        let asked = if self.named_at <= now { lock(&self.cache).to_ask(now) } else { Vec::new() };
+        let asked = if self.named_at <= now { lock(&self.cache).take_asked(now) } else { Vec::new() };
         if !asked.is_empty() {
             self.named_at = now + NAMED;
         }

@@ -54,8 +54,13 @@ struct Server {
     life: Duration,
     /// How many of [`CHECKS`] were made.
     checks: usize,
-    rank: (Option<Birth>, u64),
+    rank: Rank,
+    /// A successor has come: it does not count before it is heard again.
+    superseded: bool,
 }
+
+/// Of two that publish the same address the higher one counts: the one that was born later, or that came later.
+type Rank = (Option<Birth>, u64);
 
 impl Server {
     fn ends(&self) -> Instant {
@@ -67,7 +72,7 @@ impl Server {
     }
 
     fn renew(&mut self, now: Instant, life: Duration) {
-        (self.heard, self.life, self.checks) = (now, life, 0);
+        (self.heard, self.life, self.checks, self.superseded) = (now, life, 0, false);
     }
 }
 
@@ -110,29 +115,49 @@ impl Cache {
         let entries: Vec<_> = list.into_iter().filter_map(node).collect();
         let sharing = self.instances.get(instance).map_or(0, Vec::len);
         let rank = (instance.iter().next().and_then(Birth::of), self.came);
-        let servers = self.instances.entry(instance.clone()).or_default();
+        let servers = self.instances.get_mut(instance).map(Vec::as_mut_slice).unwrap_or_default();
         let same = servers.iter().position(|server| server.address == address);
         let known = same.or_else(|| servers.iter().position(|server| server.entries.is_empty()));
         if let Some(server) = known.map(|known| &mut servers[known]) {
+            let superseded = server.superseded;
             server.renew(now, life);
             server.address = address;
             if server.entries == entries {
-                return false;
+                return superseded;
             }
             let before = std::mem::replace(&mut server.entries, entries);
             self.left(&before, false);
             return true;
         }
         if self.servers >= MOST_INSTANCES || sharing >= MOST_SHARING {
-            if servers.is_empty() {
-                self.instances.remove(instance);
-            }
             return false;
         }
-        servers.push(Server { address, entries, heard: now, life, checks: 0, rank });
+        if rank.0.is_some() {
+            self.supersede(&entries, rank, now);
+        }
+        let server = Server { address, entries, heard: now, life, checks: 0, rank, superseded: false };
+        self.instances.entry(instance.clone()).or_default().push(server);
         self.servers += 1;
         self.came += 1;
         true
+    }
+
+    /// A successor of others at the same address may have come: whoever of them lives will say so.
+    fn supersede(&mut self, entries: &[(String, Node)], rank: Rank, now: Instant) {
+        let same = |(service, node): &(String, Node)| {
+            entries.iter().any(|(other, new)| service == other && node.address() == new.address())
+        };
+        let mut asked = Vec::new();
+        for (instance, servers) in &mut self.instances {
+            for server in servers.iter_mut().filter(|server| server.rank < rank && server.entries.iter().any(same)) {
+                server.renew(now, server.life.min(DOUBT));
+                server.superseded = true;
+                asked.push(instance.clone());
+            }
+        }
+        for instance in asked {
+            self.ask(instance, now);
+        }
     }
 
     /// An instance has no services any more, or not yet.
@@ -208,13 +233,13 @@ impl Cache {
             !servers.is_empty()
         });
         self.servers -= over.len();
-        for server in &over {
+        for server in over.iter().filter(|server| !server.superseded) {
             self.left(&server.entries, true);
         }
         !over.is_empty()
     }
 
-    /// When [`expire`](Self::expire) or [`to_ask`](Self::to_ask) has something to do next; a time that has passed if at once.
+    /// When [`expire`](Self::expire) or [`take_asked`](Self::take_asked) has something to do next; a time that has passed if at once.
     pub(crate) fn next(&self) -> Option<Instant> {
         if self.ask_since.is_some() {
             return self.ask_since;
@@ -224,7 +249,7 @@ impl Cache {
     }
 
     /// Instances that are to be asked for by name.
-    pub(crate) fn to_ask(&mut self, now: Instant) -> Vec<Name> {
+    pub(crate) fn take_asked(&mut self, now: Instant) -> Vec<Name> {
         let mut asked = std::mem::take(&mut self.asked);
         self.ask_since = None;
         for (instance, servers) in &mut self.instances {
@@ -276,8 +301,8 @@ impl Cache {
 
     /// The nodes of a service, and whether the last that left it did so in silence.
     pub(crate) fn nodes(&self, service: &str) -> (Vec<Node>, bool) {
-        let mut nodes: BTreeMap<&str, ((Option<Birth>, u64), &Node)> = BTreeMap::new();
-        for server in self.instances.values().flatten() {
+        let mut nodes: BTreeMap<&str, (Rank, &Node)> = BTreeMap::new();
+        for server in self.instances.values().flatten().filter(|server| !server.superseded) {
             for (_, node) in server.entries.iter().filter(|(name, _)| name == service) {
                 let known = nodes.entry(node.address()).or_insert((server.rank, node));
                 if known.0 <= server.rank {

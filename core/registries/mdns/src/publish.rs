@@ -100,7 +100,7 @@ impl MdnsSession {
         loop {
             self.links.check()?;
             let now = Instant::now();
-            let again = self.book().to_repeat(now);
+            let again = self.book().take_repeats(now);
             if !again.is_empty() {
                 self.announce(&self.links.all(), &again).await?;
             }

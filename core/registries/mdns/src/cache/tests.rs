@@ -50,7 +50,7 @@ impl Scene {
 
     fn asked(&mut self, second: u64) -> Vec<String> {
         let now = self.at(second);
-        self.0.to_ask(now).iter().map(Name::to_ascii).collect()
+        self.0.take_asked(now).iter().map(Name::to_ascii).collect()
     }
 }
 
@@ -143,14 +143,36 @@ fn servers_that_share_a_name_are_told_apart() {
 fn a_successor_counts_and_neither_takes_the_other_along() {
     let mut scene = Scene::new();
     let (old, new) = ("Arith-1-0-0000000000000001", "Arith-1-0-0000000000000002");
-    scene.hear(0, new, 30, "a?version=2");
     scene.hear(0, old, 30, "a?version=1");
-    assert_eq!(scene.seen(), "a?version=2", "whichever is heard first");
+    assert!(scene.hear(0, new, 30, "a?version=2"));
+    assert_eq!(scene.seen(), "a?version=2");
+    assert_eq!(scene.asked(0).len(), 1, "the old one is asked whether it lives");
+    scene.hear(0, old, 30, "a?version=1");
+    assert_eq!(scene.seen(), "a?version=2", "whichever is heard last");
     scene.hear(1, old, 0, "a");
     assert_eq!(scene.seen(), "a?version=2");
     scene.hear(2, old, 30, "a?version=1");
+    assert_eq!(scene.seen(), "a?version=2", "whichever is seen first");
     scene.hear(2, new, 0, "a");
     assert_eq!(scene.seen(), "a?version=1", "back again");
+}
+
+#[test]
+fn one_that_has_a_successor_and_does_not_live_is_not_missed() {
+    let mut scene = Scene::new();
+    let (old, new) = ("Arith-1-0-0000000000000001", "Arith-1-0-0000000000000002");
+    scene.hear(0, old, 30, "a?version=1");
+    scene.hear(1, new, 30, "a?version=2");
+    scene.hear(2, new, 0, "a");
+    assert_eq!(scene.seen(), "", "its successor has said goodbye");
+    assert!(scene.hear(2, old, 30, "a?version=1"));
+    assert_eq!(scene.seen(), "a?version=1", "it lives");
+    scene.hear(3, "Arith-1-0-0000000000000003", 30, "a?version=3");
+    scene.hear(3, "Arith2-1-0-0000000000000004", 30, "b");
+    scene.expire(5);
+    assert_eq!((scene.seen().as_str(), scene.0.servers), ("a?version=3,b", 2));
+    scene.hear(6, "vm", 3200, "b?go");
+    assert_eq!(scene.seen(), "a?version=3,b", "one without a date of birth is nobody's successor");
 }
 
 #[test]
@@ -197,7 +219,7 @@ proptest! {
             prop_assert_eq!(servers.len(), scene.0.servers);
             prop_assert!(servers.iter().all(|server| server.ends() > now && server.life <= TTL));
             prop_assert!(scene.0.instances.values().all(|servers| !servers.is_empty()));
-            scene.0.to_ask(now);
+            scene.0.take_asked(now);
             prop_assert!(scene.0.next().is_none_or(|next| next <= now + TTL));
         }
         scene.0.unfollow("Arith");
