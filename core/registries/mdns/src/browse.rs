@@ -1,15 +1,17 @@
 //! The discovery: one task asks and listens, those who follow services are told.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Passed};
 use crate::failed;
 use crate::label::random;
 use crate::links::{Arrived, Link, Links};
 use crate::options::MdnsOptions;
-use crate::packet::{Heard, LONGEST, Names, PORT, question, read, wants_unicast};
+use crate::packet::{Heard, LONGEST, Names, PORT, Text, Told, question, read, wants_unicast};
 use hickory_proto::rr::{Name, RecordType};
-use rpcx::discovery::{BoxFuture, Feed, Source};
+use rpcx::discovery::{BoxFuture, Feed, Node, Source};
 use rpcx::{Error, Result};
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -24,7 +26,7 @@ const FIRST_ANSWER: Duration = Duration::from_millis(1500);
 const GATHER: Duration = Duration::from_millis(150);
 
 /// How long what was known stays without being heard, once one listens again.
-const AGAIN: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Lists are made at most so often.
 const PACE: Duration = Duration::from_millis(20);
@@ -39,7 +41,7 @@ const BY_NAME: usize = 16;
 #[derive(Debug)]
 pub struct Mdns {
     options: MdnsOptions,
-    cache: Arc<Mutex<Cache>>,
+    beyond: Arc<AtomicBool>,
     session: Mutex<Weak<Session>>,
 }
 
@@ -56,24 +58,27 @@ struct Session {
 struct State {
     /// The first answers are there, or would be.
     ready: bool,
-    /// Why nothing more comes.
-    failed: Option<Error>,
+    /// Why nobody is heard.
+    problem: Option<Problem>,
+}
+
+#[derive(Clone, Debug)]
+enum Problem {
+    /// This host has no network.
+    Down(Error),
+    /// All servers are silent.
+    Quiet,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.task.abort();
-        if self.state.borrow().failed.is_none() {
-            // Nobody wanted to know; what is heard when somebody does again is newer.
-            lock(&self.cache).clear();
-        }
     }
 }
 
 impl Mdns {
     pub(crate) fn new(options: MdnsOptions) -> Self {
-        let cache = Arc::new(Mutex::new(Cache::new(options.ttl)));
-        Self { options, cache, session: Mutex::default() }
+        Self { options, beyond: Arc::default(), session: Mutex::default() }
     }
 
     /// The session that there is, or a new one.
@@ -83,80 +88,76 @@ impl Mdns {
             return Ok(session);
         }
         let names = Names::new(&self.options.domain)?;
-        let links = Links::open(&self.options)?;
+        let links = Links::new(&self.options, &self.beyond);
+        let cache = Arc::new(Mutex::new(Cache::new(self.options.ttl)));
         let (sender, state) = watch::channel(State::default());
         let browser = Browser {
             links,
             names,
-            cache: self.cache.clone(),
-            interval: self.options.ttl / 3,
+            cache: cache.clone(),
             began: Instant::now(),
+            answer_at: Instant::now() + FIRST_ANSWER,
             asked_at: HashMap::new(),
             named_at: Instant::now(),
             gather: None,
             state: sender,
         };
-        let session = Arc::new(Session { task: tokio::spawn(browser.run()), state, cache: self.cache.clone() });
+        let session = Arc::new(Session { task: tokio::spawn(browser.run()), state, cache });
         *current = Arc::downgrade(&session);
         Ok(session)
     }
 
-    async fn follow_on(&self, service: &str, feed: &Feed) -> Result<()> {
+    async fn follow_on(&self, service: &str, feed: &Feed) -> Result<Infallible> {
         let session = self.session()?;
-        let _following = Following::new(&self.cache, service);
         let mut state = session.state.clone();
-        let mut told = None;
+        let mut shown = Shown::Nothing;
         loop {
             let now = state.borrow_and_update().clone();
-            if let Some(error) = now.failed {
-                return Err(error);
-            }
-            if now.ready {
-                let (nodes, silent) = lock(&self.cache).nodes(service);
-                if told.as_ref() != Some(&nodes) {
-                    if nodes.is_empty() && silent {
-                        // Perhaps it is this host that hears nothing any more.
-                        feed.begin();
-                    }
-                    feed.answer(nodes.clone());
-                    told = Some(nodes);
+            match now.problem {
+                Some(Problem::Down(_)) if shown == Shown::Down => {}
+                Some(Problem::Down(error)) => {
+                    feed.interrupted(&error);
+                    shown = Shown::Down;
                 }
-                tokio::time::sleep(PACE).await;
+                Some(Problem::Quiet) if shown == Shown::Quiet => {}
+                Some(Problem::Quiet) => {
+                    feed.interrupted(&failed("no server is heard any more"));
+                    // If that does not change, there is none.
+                    feed.answer(Vec::new());
+                    shown = Shown::Quiet;
+                }
+                None if now.ready => {
+                    let nodes = lock(&session.cache).nodes(service);
+                    if !matches!(&shown, Shown::Nodes(shown) if *shown == nodes) {
+                        feed.answer(nodes.clone());
+                        shown = Shown::Nodes(nodes);
+                    }
+                    tokio::time::sleep(PACE).await;
+                }
+                None => {}
             }
-            if state.changed().await.is_err() && state.borrow().failed.is_none() {
+            if state.changed().await.is_err() {
                 return Err(failed("the task of the discovery has ended"));
             }
         }
     }
 }
 
+/// What a feed was told last.
+#[derive(PartialEq)]
+enum Shown {
+    Nothing,
+    Nodes(Vec<Node>),
+    Down,
+    Quiet,
+}
+
 impl Source for Mdns {
     fn follow<'a>(&'a self, service: &'a str, feed: &'a Feed) -> BoxFuture<'a, Error> {
         Box::pin(async move {
-            match self.follow_on(service, feed).await {
-                Ok(()) => failed("the discovery has ended"),
-                Err(error) => error,
-            }
+            let Err(error) = self.follow_on(service, feed).await;
+            error
         })
-    }
-}
-
-/// Somebody follows a service.
-struct Following<'a> {
-    cache: &'a Mutex<Cache>,
-    service: &'a str,
-}
-
-impl<'a> Following<'a> {
-    fn new(cache: &'a Mutex<Cache>, service: &'a str) -> Self {
-        lock(cache).follow(service);
-        Self { cache, service }
-    }
-}
-
-impl Drop for Following<'_> {
-    fn drop(&mut self) {
-        lock(self.cache).unfollow(self.service);
     }
 }
 
@@ -169,9 +170,9 @@ struct Browser {
     links: Links,
     names: Names,
     cache: Arc<Mutex<Cache>>,
-    /// How often everybody is asked.
-    interval: Duration,
     began: Instant,
+    /// When there is an answer, whoever was heard.
+    answer_at: Instant,
     /// By link: when to ask next.
     asked_at: HashMap<u64, Instant>,
     /// When single servers may be asked for again.
@@ -183,13 +184,9 @@ struct Browser {
 
 impl Browser {
     async fn run(mut self) {
-        lock(&self.cache).doubt_all(self.began, AGAIN);
         let mut buffer = Box::new([0; LONGEST]);
         loop {
-            if let Err(error) = self.links.check() {
-                self.state.send_modify(|state| state.failed = Some(error));
-                return;
-            }
+            self.check();
             self.ask().await;
             let wake = self.wake_at();
             tokio::select! {
@@ -203,21 +200,52 @@ impl Browser {
         }
     }
 
+    /// Whether there is a network, still or again.
+    fn check(&mut self) {
+        let was_down = matches!(self.state.borrow().problem, Some(Problem::Down(_)));
+        match self.links.check() {
+            Ok(()) if was_down => self.begin_again(),
+            Err(error) if !was_down => self.state.send_modify(|state| state.problem = Some(Problem::Down(error))),
+            _ => {}
+        }
+    }
+
+    /// Nobody was heard for a while: all are asked, and what was known stays until they had time to answer.
+    fn begin_again(&mut self) {
+        self.began = Instant::now();
+        // When those who are not heard have gone.
+        self.answer_at = self.began + AGAIN + GATHER;
+        self.asked_at.clear();
+        self.gather = None;
+        lock(&self.cache).doubt_all(self.began, AGAIN);
+        self.state.send_modify(|state| *state = State::default());
+    }
+
     /// What time brings.
     fn pass(&mut self) {
         let now = Instant::now();
         if self.links.scan_at() <= now {
             self.links.scan();
         }
-        if lock(&self.cache).expire(now) {
-            self.state.send_modify(|_| ());
+        if self.links.check().is_err() {
+            // What was known stays, for as long as it takes.
+            return;
+        }
+        let passed = lock(&self.cache).expire(now);
+        match passed {
+            Passed::Nothing => {}
+            Passed::Changed => self.state.send_modify(|_| ()),
+            Passed::Quiet => self.state.send_modify(|state| state.problem = Some(Problem::Quiet)),
         }
         self.settle(now);
     }
 
     fn wake_at(&self) -> Instant {
-        let ready = self.state.borrow().ready;
-        let first = (!ready).then(|| self.gather.unwrap_or(self.began + FIRST_ANSWER));
+        if self.links.check().is_err() {
+            return self.links.scan_at();
+        }
+        let waiting = !self.state.borrow().ready;
+        let first = waiting.then(|| self.gather.unwrap_or(self.answer_at));
         let known = lock(&self.cache).next().map(|next| next.max(self.named_at));
         let asks = self.asked_at.values().min().copied();
         [first, known, asks].into_iter().flatten().fold(self.links.scan_at(), Instant::min)
@@ -225,7 +253,7 @@ impl Browser {
 
     /// Whether the first answer is there.
     fn settle(&mut self, now: Instant) {
-        if self.state.borrow().ready {
+        if self.state.borrow().ready || self.links.check().is_err() {
             return;
         }
         let complete = {
@@ -233,9 +261,9 @@ impl Browser {
             !cache.is_empty() && cache.all_heard_since(self.began)
         };
         if complete {
-            self.gather.get_or_insert((now + GATHER).min(self.began + FIRST_ANSWER));
+            self.gather.get_or_insert((now + GATHER).min(self.answer_at));
         }
-        if self.gather.unwrap_or(self.began + FIRST_ANSWER) <= now {
+        if self.gather.unwrap_or(self.answer_at) <= now {
             self.state.send_modify(|state| state.ready = true);
         }
     }
@@ -245,6 +273,10 @@ impl Browser {
         match read(packet, &self.names) {
             // Answers of mDNS come from its port.
             Some(Heard::Told(told)) if arrived.from.port() == PORT => {
+                let alive = |told: &Told| told.ttl > 0 && matches!(&told.text, Text::List(list) if !list.is_empty());
+                if told.values().any(alive) && lock(&self.cache).is_quiet() {
+                    self.begin_again();
+                }
                 let mut changed = false;
                 {
                     let mut cache = lock(&self.cache);
@@ -303,6 +335,7 @@ impl Browser {
 
     /// Up to a tenth shorter than the interval, so that of many clients one asks for all.
     fn pause(&self) -> Duration {
-        self.interval - self.interval / 10 * u32::try_from(random() % 100).unwrap_or_default() / 100
+        let interval = lock(&self.cache).life() / 3;
+        interval - interval / 10 * u32::try_from(random() % 100).unwrap_or_default() / 100
     }
 }

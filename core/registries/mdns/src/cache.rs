@@ -16,6 +16,12 @@ const MOST_ASKED: usize = 256;
 /// Go's servers of one host share one name: so many are told apart.
 const MOST_SHARING: usize = 16;
 
+/// How long answers take at most, with the time that servers leave between two of them.
+const ANSWERED: Duration = Duration::from_millis(1200);
+
+/// Nobody is asked more often than three times in this time.
+const SHORTEST: Duration = Duration::from_secs(2);
+
 /// How long one stays that nobody may stand behind any more.
 const DOUBT: Duration = Duration::from_secs(2);
 
@@ -34,14 +40,18 @@ pub(crate) struct Cache {
     /// Instances that are to be asked for now.
     asked: HashSet<Name>,
     ask_since: Option<Instant>,
-    /// Services that somebody follows, each with whether one of its servers fell silent after the last one said goodbye.
-    followed: HashMap<String, Followed>,
+    /// Nobody is heard any more.
+    quiet: bool,
 }
 
-#[derive(Debug, Default)]
-struct Followed {
-    followers: usize,
-    silent: bool,
+/// What time has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    Nothing,
+    /// Some have gone.
+    Changed,
+    /// All are silent. It may be this host that hears nothing: what is known stays.
+    Quiet,
 }
 
 /// One process, or one service of it.
@@ -85,7 +95,7 @@ impl Cache {
             came: 0,
             asked: HashSet::new(),
             ask_since: None,
-            followed: HashMap::new(),
+            quiet: false,
         }
     }
 
@@ -125,8 +135,7 @@ impl Cache {
             if server.entries == entries {
                 return superseded;
             }
-            let before = std::mem::replace(&mut server.entries, entries);
-            self.left(&before, false);
+            server.entries = entries;
             return true;
         }
         if self.servers >= MOST_INSTANCES || sharing >= MOST_SHARING {
@@ -165,9 +174,7 @@ impl Cache {
         match self.instances.get_mut(instance).map(Vec::as_mut_slice) {
             Some([server]) => {
                 server.renew(now, life);
-                let before = std::mem::take(&mut server.entries);
-                self.left(&before, false);
-                !before.is_empty()
+                !std::mem::take(&mut server.entries).is_empty()
             }
             Some(_) => {
                 self.doubt(instance, now);
@@ -192,12 +199,11 @@ impl Cache {
             }
         };
         let Some(leaving) = leaving else { return false };
-        let server = servers.remove(leaving);
+        servers.remove(leaving);
         if servers.is_empty() {
             self.instances.remove(instance);
         }
         self.servers -= 1;
-        self.left(&server.entries, false);
         true
     }
 
@@ -216,27 +222,35 @@ impl Cache {
         }
     }
 
-    /// Those whose services these were have left, in silence or not.
-    fn left(&mut self, entries: &[(String, Node)], silent: bool) {
-        for (service, _) in entries {
-            if let Some(followed) = self.followed.get_mut(service) {
-                followed.silent = silent;
-            }
+    /// Takes those out whose time is over, as long as others are heard.
+    pub(crate) fn expire(&mut self, now: Instant) -> Passed {
+        let all = || self.instances.values().flatten();
+        if self.quiet || !all().any(|server| server.ends() <= now) {
+            return Passed::Nothing;
         }
-    }
-
-    /// Takes those out whose time is over; true if there was one.
-    pub(crate) fn expire(&mut self, now: Instant) -> bool {
-        let mut over = Vec::new();
+        let newest = all().map(|server| server.heard).max();
+        if newest.is_some_and(|newest| newest + self.life() / 2 <= now && newest + self.life() / 3 + ANSWERED <= now) {
+            self.quiet = true;
+            return Passed::Quiet;
+        }
+        let mut over = 0;
         self.instances.retain(|_, servers| {
-            over.extend(servers.extract_if(.., |server| server.ends() <= now));
+            over += servers.extract_if(.., |server| server.ends() <= now).count();
             !servers.is_empty()
         });
-        self.servers -= over.len();
-        for server in over.iter().filter(|server| !server.superseded) {
-            self.left(&server.entries, true);
-        }
-        !over.is_empty()
+        self.servers -= over;
+        Passed::Changed
+    }
+
+    /// The shortest time after which one who is silent has gone. In each of it everybody is to be asked three times.
+    pub(crate) fn life(&self) -> Duration {
+        let shortest = self.instances.values().flatten().map(|server| server.life).min();
+        shortest.unwrap_or(self.ttl).clamp(SHORTEST, self.ttl)
+    }
+
+    /// Whether nobody is heard any more.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// When [`expire`](Self::expire) or [`take_asked`](Self::take_asked) has something to do next; a time that has passed if at once.
@@ -244,7 +258,7 @@ impl Cache {
         if self.ask_since.is_some() {
             return self.ask_since;
         }
-        let servers = self.instances.values().flatten();
+        let servers = self.instances.values().flatten().filter(|_| !self.quiet);
         servers.map(|server| server.check_at().unwrap_or_else(|| server.ends()).min(server.ends())).min()
     }
 
@@ -254,7 +268,7 @@ impl Cache {
         self.ask_since = None;
         for (instance, servers) in &mut self.instances {
             for server in servers {
-                if server.check_at().is_some_and(|at| at <= now) {
+                if !self.quiet && server.check_at().is_some_and(|at| at <= now) {
                     server.checks += 1;
                     asked.insert(instance.clone());
                 }
@@ -263,8 +277,9 @@ impl Cache {
         asked.into_iter().collect()
     }
 
-    /// Nobody listened for a while: what is known must be heard again soon.
+    /// Nobody listened or spoke for a while: what is known must be heard again soon.
     pub(crate) fn doubt_all(&mut self, now: Instant, life: Duration) {
+        self.quiet = false;
         for server in self.instances.values_mut().flatten() {
             server.renew(now, server.life.min(life));
         }
@@ -279,28 +294,8 @@ impl Cache {
         self.instances.is_empty()
     }
 
-    /// Forgets all servers.
-    pub(crate) fn clear(&mut self) {
-        self.instances.clear();
-        self.servers = 0;
-    }
-
-    /// Somebody wants to know about a service.
-    pub(crate) fn follow(&mut self, service: &str) {
-        self.followed.entry(service.to_owned()).or_default().followers += 1;
-    }
-
-    /// He does not any more.
-    pub(crate) fn unfollow(&mut self, service: &str) {
-        let Some(followed) = self.followed.get_mut(service) else { return };
-        followed.followers -= 1;
-        if followed.followers == 0 {
-            self.followed.remove(service);
-        }
-    }
-
-    /// The nodes of a service, and whether the last that left it did so in silence.
-    pub(crate) fn nodes(&self, service: &str) -> (Vec<Node>, bool) {
+    /// The nodes of a service.
+    pub(crate) fn nodes(&self, service: &str) -> Vec<Node> {
         let mut nodes: BTreeMap<&str, (Rank, &Node)> = BTreeMap::new();
         for server in self.instances.values().flatten().filter(|server| !server.superseded) {
             for (_, node) in server.entries.iter().filter(|(name, _)| name == service) {
@@ -310,8 +305,7 @@ impl Cache {
                 }
             }
         }
-        let silent = self.followed.get(service).is_some_and(|followed| followed.silent);
-        (nodes.into_values().map(|(_, node)| node.clone()).collect(), silent)
+        nodes.into_values().map(|(_, node)| node.clone()).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
 /// How often interfaces are looked at: one may come, go, or get another address.
 const SCAN: Duration = Duration::from_secs(3);
+
+/// How often while there is none.
+const SEARCH: Duration = Duration::from_millis(500);
 
 /// So many interfaces are used, and so many addresses of each are told.
 const MOST_LINKS: usize = 32;
@@ -64,6 +67,8 @@ impl Link {
 pub(crate) struct Links {
     wanted: Vec<String>,
     ipv6: bool,
+    /// A link to others was seen: this host's own loopback does not stand in for it when it is gone.
+    beyond: Arc<AtomicBool>,
     turns: AtomicUsize,
     inner: Mutex<Inner>,
 }
@@ -85,21 +90,19 @@ pub(crate) struct Arrived {
 }
 
 impl Links {
-    /// Opens all that are wanted and there.
-    ///
-    /// # Errors
-    ///
-    /// `connect.refused` if there is none.
-    pub(crate) fn open(options: &MdnsOptions) -> Result<Self> {
+    /// Opens all that are wanted and there, which may be none: see [`check`](Self::check). `beyond` lives longer than these
+    /// links.
+    pub(crate) fn new(options: &MdnsOptions, beyond: &Arc<AtomicBool>) -> Self {
         let inner = Inner { open: Vec::new(), opened: 0, scan_at: Instant::now(), problem: None };
         let links = Self {
             wanted: options.interfaces.clone(),
             ipv6: options.ipv6,
+            beyond: beyond.clone(),
             turns: AtomicUsize::new(0),
             inner: Mutex::new(inner),
         };
         links.scan();
-        links.check().map(|()| links)
+        links
     }
 
     /// Those that are open.
@@ -113,6 +116,10 @@ impl Links {
     }
 
     /// That there is at least one.
+    ///
+    /// # Errors
+    ///
+    /// `connect.refused` with the reason if there is none.
     pub(crate) fn check(&self) -> Result<()> {
         let inner = self.inner();
         if !inner.open.is_empty() {
@@ -126,7 +133,7 @@ impl Links {
     pub(crate) fn scan(&self) -> Vec<Arc<Link>> {
         let found = if_addrs::get_if_addrs();
         let mut inner = self.inner();
-        inner.scan_at = Instant::now() + SCAN;
+        inner.scan_at = Instant::now() + SEARCH;
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -134,7 +141,11 @@ impl Links {
                 return Vec::new();
             }
         };
-        let mut places = locations(found, &self.wanted, self.ipv6);
+        if found.iter().any(|interface| !interface.is_loopback()) {
+            self.beyond.store(true, Ordering::Relaxed);
+        }
+        let alone = !self.beyond.load(Ordering::Relaxed);
+        let mut places = locations(found, &self.wanted, self.ipv6, alone);
         inner.problem = (places.is_empty() && !self.wanted.is_empty())
             .then(|| format!("no interface of {} is up", self.wanted.join(", ")));
         inner.open.retain(|link| places.contains(&link.place));
@@ -154,6 +165,9 @@ impl Links {
                 }
                 Err(error) => inner.problem = Some(format!("interface {}: {error}", place.name)),
             }
+        }
+        if !inner.open.is_empty() {
+            inner.scan_at += SCAN - SEARCH;
         }
         new
     }
@@ -215,6 +229,8 @@ impl Links {
         let mut inner = self.inner();
         inner.open.retain(|open| open.number != link.number);
         inner.problem = Some(format!("interface {}: {error}", link.place.name));
+        // It may be another one soon, but not at once, lest one that fails is opened again and again.
+        inner.scan_at = inner.scan_at.min(Instant::now() + SEARCH);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -222,8 +238,8 @@ impl Links {
     }
 }
 
-/// The links that there should be.
-fn locations(found: Vec<Interface>, wanted: &[String], ipv6: bool) -> Vec<Location> {
+/// The links that there should be; on a host that is `alone` programs find each other by loopback.
+fn locations(found: Vec<Interface>, wanted: &[String], ipv6: bool, alone: bool) -> Vec<Location> {
     let mut places: BTreeMap<(String, u32), Vec<Interface>> = BTreeMap::new();
     for interface in found {
         if matches!(interface.oper_status, IfOperStatus::Down | IfOperStatus::NotPresent) {
@@ -242,8 +258,7 @@ fn locations(found: Vec<Interface>, wanted: &[String], ipv6: bool) -> Vec<Locati
             _ => named(key, all),
         })
         .collect();
-    if chosen.is_empty() && wanted.is_empty() {
-        // Programs of this host find each other at least.
+    if alone && wanted.is_empty() {
         chosen = places.iter().filter(|(_, all)| all.iter().any(Interface::is_loopback)).collect();
     }
     let of = |((name, index), all): (&(String, u32), &Vec<Interface>)| {
@@ -323,13 +338,14 @@ mod tests {
     }
 
     fn chosen(all: &[(&str, u32, &str)], wanted: &[&str], ipv6: bool) -> Vec<String> {
+        let alone = all.iter().all(|(name, ..)| *name == "lo");
         let found = all.iter().map(|(name, index, ip)| interface(name, *index, ip)).collect();
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         let text = |place: Location| {
             let addresses: Vec<_> = place.addresses.iter().map(IpAddr::to_string).collect();
             format!("{} {}", place.name, addresses.join(" "))
         };
-        locations(found, &wanted, ipv6).into_iter().map(text).collect()
+        locations(found, &wanted, ipv6, alone).into_iter().map(text).collect()
     }
 
     #[test]
@@ -359,7 +375,7 @@ mod tests {
     fn one_that_is_not_there_is_named() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let options = MdnsOptions::parse("?interface=none7").expect("read");
-        let error = runtime.block_on(async { Links::open(&options).expect_err("none") });
+        let error = runtime.block_on(async { Links::new(&options, &Arc::default()).check().expect_err("none") });
         assert_eq!(error.reason(), Reason::ConnectRefused);
         assert!(error.message().contains("none7"), "{error}");
     }

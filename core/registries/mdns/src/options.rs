@@ -53,7 +53,7 @@ impl MdnsOptions {
             Some("true") => true,
             Some(other) => return Err(bad(&format!("option `ipv6`: {other:?} is neither true nor false"))),
         };
-        let ttl = locator.duration("ttl", Duration::from_secs(1), Duration::from_secs(86_400))?;
+        let ttl = locator.duration("ttl", Duration::from_secs(2), Duration::from_secs(86_400))?;
         let ttl = ttl.unwrap_or(Duration::from_secs(30));
         if ttl.subsec_nanos() > 0 {
             return Err(bad("option `ttl`: records count whole seconds"));
@@ -111,7 +111,8 @@ mod tests {
             ("a..b", "\"a..b\""),
             ("?interface=eth0,,eth1", "`interface`"),
             ("?ipv6=1", "`ipv6`"),
-            ("?ttl=1500ms", "`ttl`"),
+            ("?ttl=2500ms", "`ttl`"),
+            ("?ttl=1s", "`ttl`"),
             ("?ttl=0", "`ttl`"),
             ("?update_interval=x", "`update_interval`"),
             ("?interfaces=eth0", "`interfaces`"),
@@ -127,7 +128,7 @@ mod tests {
             text in r"[a-z0-9_.:\[\]/@,é-]{0,30}(\?(interface|ipv6|ttl)=[a-z0-9.:,]{0,12})?"
         ) {
             if let Ok(options) = MdnsOptions::parse(&text) {
-                prop_assert!(!options.domain.is_empty() && options.ttl >= Duration::from_secs(1));
+                prop_assert!(!options.domain.is_empty() && options.ttl >= Duration::from_secs(2));
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::packet::{Card, Heard, LONGEST, Names, PORT, Sender, read};
 use hickory_proto::rr::Name;
 use rpcx::discovery::{Found, Over, Owner, Place, Store, StoreSession, Touched};
 use rpcx::{Error, Reason, Result};
+use std::convert::Infallible;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -19,11 +21,12 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct MdnsStore {
     options: MdnsOptions,
+    beyond: Arc<AtomicBool>,
 }
 
 impl MdnsStore {
     pub(crate) fn new(options: MdnsOptions) -> Self {
-        Self { options }
+        Self { options, beyond: Arc::default() }
     }
 }
 
@@ -34,7 +37,8 @@ impl Store for MdnsStore {
         let names = Names::new(&self.options.domain)?;
         let birth = Birth::now();
         let host = names.host(&birth.host())?;
-        let links = Links::open(&self.options)?;
+        let links = Links::new(&self.options, &self.beyond);
+        links.check()?;
         // As parsed, it is no more than a day.
         let ttl = u32::try_from(self.options.ttl.as_secs()).unwrap_or(u32::MAX);
         let book = Mutex::new(Book::new(birth));
@@ -63,20 +67,21 @@ impl MdnsSession {
         Sender { names: &self.names, host: &self.host, addresses: link.addresses(), ttl: self.ttl }
     }
 
-    /// Announces on these links.
-    ///
-    /// # Errors
-    ///
-    /// If nobody could be told.
-    async fn announce(&self, links: &[Arc<Link>], cards: &[Card]) -> Result<()> {
+    /// Announces on these links; whether it could be said on any.
+    async fn announce(&self, links: &[Arc<Link>], cards: &[Card]) -> bool {
         let mut told = false;
         for link in links {
             self.book().said(link.number, cards, Instant::now());
             told |= self.links.send(link, &self.sender(link).announcement(cards)).await;
         }
-        self.told(told)
+        told
     }
 
+    /// Says goodbye.
+    ///
+    /// # Errors
+    ///
+    /// If nobody could be told.
     async fn goodbye(&self, cards: &[Card]) -> Result<()> {
         let mut told = false;
         for link in self.links.all() {
@@ -93,16 +98,15 @@ impl MdnsSession {
         Err(failed("nothing could be sent"))
     }
 
-    /// Answers and repeats until there is no link any more.
-    async fn respond(&self) -> Result<()> {
+    /// Answers and repeats. A network that is gone is waited for: what is published is said when it comes back.
+    async fn respond(&self) -> Infallible {
         let mut buffer = Box::new([0; LONGEST]);
         let mut answers = Answers::default();
         loop {
-            self.links.check()?;
             let now = Instant::now();
             let again = self.book().take_repeats(now);
             if !again.is_empty() {
-                self.announce(&self.links.all(), &again).await?;
+                self.announce(&self.links.all(), &again).await;
             }
             for link in self.links.all() {
                 let due = answers.due(link.number, &self.book(), self.ttl, now);
@@ -126,7 +130,7 @@ impl MdnsSession {
                         let new = self.links.scan();
                         if !new.is_empty() {
                             let all = self.book().cards();
-                            self.announce(&new, &all).await?;
+                            self.announce(&new, &all).await;
                         }
                         answers.retain(&self.links.all());
                         self.book().retain(&self.links.all());
@@ -207,10 +211,7 @@ impl StoreSession for MdnsSession {
     type Version = u64;
 
     async fn keep<'a>(&'a self, _touched: &'a Touched) -> Error {
-        match self.respond().await {
-            Ok(()) => Error::new(Reason::InternalBug, "mDNS: a session ended without a reason"),
-            Err(error) => error,
-        }
+        match self.respond().await {}
     }
 
     async fn read(&self, place: &Place) -> Result<Option<Found<u64>>> {
@@ -238,7 +239,12 @@ impl StoreSession for MdnsSession {
             }
         };
         self.wake.notify_one();
-        self.announce(&self.links.all(), &[card]).await.map(|()| true)
+        let told = self.announce(&self.links.all(), &[card]).await;
+        // What is only refreshed is said when the network is back.
+        if !refreshed {
+            self.told(told)?;
+        }
+        Ok(true)
     }
 
     async fn remove(&self, place: &Place) -> Result<()> {

@@ -9,9 +9,7 @@ struct Scene(Cache, Instant, Names);
 
 impl Scene {
     fn new() -> Self {
-        let mut cache = Cache::new(TTL);
-        cache.follow("Arith");
-        Scene(cache, Instant::now(), Names::new("local").expect("names"))
+        Scene(Cache::new(TTL), Instant::now(), Names::new("local").expect("names"))
     }
 
     fn at(&self, second: u64) -> Instant {
@@ -38,12 +36,10 @@ impl Scene {
     }
 
     fn seen(&self) -> String {
-        let (nodes, silent) = self.0.nodes("Arith");
-        let nodes: Vec<_> = nodes.iter().map(Node::to_string).collect();
-        nodes.join(",") + if silent { " silent" } else { "" }
+        self.0.nodes("Arith").iter().map(Node::to_string).collect::<Vec<_>>().join(",")
     }
 
-    fn expire(&mut self, second: u64) -> bool {
+    fn expire(&mut self, second: u64) -> Passed {
         let now = self.at(second);
         self.0.expire(now)
     }
@@ -62,15 +58,42 @@ fn a_server_is_there_until_its_time_is_over() {
     assert_eq!(scene.seen(), "a?weight=1,b");
     assert!(!scene.hear(10, "a", 20, "a?weight=1"), "nothing new");
     assert!(scene.hear(11, "a", 20, "a?weight=2"));
-    assert!(!scene.expire(29));
-    assert!(scene.expire(30), "Go's 53 minutes are too long");
-    assert_eq!(scene.seen(), "a?weight=2 silent");
-    assert!(scene.hear(30, "c", 20, "c"));
-    assert!(scene.expire(31));
-    assert_eq!(scene.seen(), "c silent");
+    assert!(scene.hear(12, "c", 3200, "c"));
+    assert_eq!(scene.expire(29), Passed::Nothing);
+    assert!(!scene.hear(29, "c", 3200, "c"));
+    assert_eq!(scene.expire(30), Passed::Changed, "Go's 53 minutes are too long");
+    assert_eq!(scene.seen(), "a?weight=2,c");
+    assert_eq!(scene.expire(31), Passed::Changed);
+    assert_eq!(scene.seen(), "c");
     assert!(scene.hear(32, "c", 0, "c"));
-    assert_eq!(scene.seen(), "", "the last one said goodbye");
+    assert_eq!(scene.seen(), "");
     assert!(scene.0.is_empty() && scene.0.servers == 0);
+}
+
+#[test]
+fn when_all_are_silent_all_stay() {
+    let mut scene = Scene::new();
+    scene.hear(0, "a", 3200, "a");
+    scene.hear(10, "b", 20, "b");
+    assert_eq!(scene.0.life(), Duration::from_secs(20));
+    assert_eq!(scene.expire(30), Passed::Quiet);
+    assert!(scene.0.is_quiet());
+    assert_eq!((scene.seen().as_str(), scene.0.next()), ("a,b", None));
+    assert_eq!(scene.expire(500), Passed::Nothing);
+    assert!(scene.asked(500).is_empty());
+    // One of them is heard again: the other one has a while to be heard, too.
+    let now = scene.at(600);
+    scene.0.doubt_all(now, Duration::from_secs(3));
+    scene.hear(600, "b", 20, "b");
+    assert_eq!(scene.expire(602), Passed::Nothing);
+    scene.hear(603, "b", 20, "b");
+    assert_eq!(scene.expire(603), Passed::Changed);
+    assert_eq!(scene.seen(), "b");
+    // One that dies while others are heard goes at once.
+    scene.hear(604, "c", 1, "c");
+    assert_eq!(scene.0.life(), Duration::from_secs(2));
+    assert_eq!(scene.expire(605), Passed::Changed);
+    assert_eq!(scene.seen(), "b");
 }
 
 #[test]
@@ -86,7 +109,7 @@ fn one_that_is_silent_is_asked_for_before_it_goes() {
     assert_eq!(scene.0.next(), Some(scene.at(30)));
     // An answer without the text is a sign of life too.
     assert!(!scene.hear(29, "a", 100, "none"));
-    assert!(!scene.expire(58));
+    assert_eq!(scene.expire(58), Passed::Nothing);
     assert_eq!(scene.asked(53).len(), 1);
 }
 
@@ -131,8 +154,8 @@ fn servers_that_share_a_name_are_told_apart() {
     assert_eq!(scene.seen(), "a,b");
     assert_eq!(scene.asked(5).len(), 1);
     assert!(!scene.hear(5, "vm", 3200, "b"));
-    assert!(scene.expire(7));
-    assert_eq!(scene.seen(), "b silent");
+    assert_eq!(scene.expire(7), Passed::Changed);
+    assert_eq!(scene.seen(), "b");
     for other in 0..100 {
         scene.hear(8, "vm", 3200, &format!("x{other}"));
     }
@@ -185,8 +208,9 @@ fn what_was_known_is_doubted_when_nobody_listened() {
     assert!(!scene.0.all_heard_since(now));
     scene.hear(101, "a", 30, "a");
     assert_eq!(scene.seen(), "a,b");
-    assert!(scene.expire(103));
-    assert_eq!(scene.seen(), "a silent");
+    scene.hear(102, "a", 30, "a");
+    assert_eq!(scene.expire(103), Passed::Changed);
+    assert_eq!(scene.seen(), "a");
     assert!(scene.0.all_heard_since(now));
 }
 
@@ -197,7 +221,7 @@ fn there_is_an_end_to_what_is_remembered() {
         scene.hear(0, &format!("i{number}"), 30, &format!("tcp@h:{number}"));
         scene.hear(0, &format!("p{number}"), 30, "none");
     }
-    assert_eq!((scene.0.nodes("Arith").0.len(), scene.0.instances.len()), (MOST_INSTANCES, MOST_INSTANCES));
+    assert_eq!((scene.0.nodes("Arith").len(), scene.0.instances.len()), (MOST_INSTANCES, MOST_INSTANCES));
     assert_eq!(scene.asked(0).len(), MOST_ASKED);
 }
 
@@ -217,13 +241,14 @@ proptest! {
             let now = scene.at(second);
             let servers: Vec<_> = scene.0.instances.values().flatten().collect();
             prop_assert_eq!(servers.len(), scene.0.servers);
-            prop_assert!(servers.iter().all(|server| server.ends() > now && server.life <= TTL));
+            prop_assert!(servers.iter().all(|server| (scene.0.quiet || server.ends() > now) && server.life <= TTL));
             prop_assert!(scene.0.instances.values().all(|servers| !servers.is_empty()));
             scene.0.take_asked(now);
             prop_assert!(scene.0.next().is_none_or(|next| next <= now + TTL));
         }
-        scene.0.unfollow("Arith");
-        scene.expire(second + 31);
-        prop_assert!(scene.0.is_empty() && scene.0.followed.is_empty() && scene.0.servers == 0);
+        if !scene.0.is_empty() && !scene.0.quiet {
+            prop_assert_eq!(scene.expire(second + 61), Passed::Quiet);
+        }
+        prop_assert!(scene.0.next().is_none());
     }
 }
