@@ -106,6 +106,11 @@ impl Book {
         self.published.values().map(|published| published.card.clone()).collect()
     }
 
+    /// What of these is still published, as it is now.
+    pub(crate) fn current(&self, cards: &[Card]) -> Vec<Card> {
+        cards.iter().filter_map(|card| self.by_name(&card.instance)).cloned().collect()
+    }
+
     /// An instance that is published.
     pub(crate) fn by_name(&self, instance: &Name) -> Option<&Card> {
         self.of_name(instance).map(|published| &published.card)
@@ -196,7 +201,9 @@ mod tests {
         let other = write(&mut book, "Arith2", "1", false).expect("new");
         assert_ne!(other.instance, card.instance);
         assert_eq!(book.cards().len(), 2);
+        assert_eq!(book.current(&[card.clone(), other.clone()]), [changed.clone(), other.clone()]);
         assert_eq!(book.remove(&place("Arith"), now), Some(changed.clone()));
+        assert_eq!(book.current(&[card.clone(), other.clone()]), [other]);
         assert_eq!(book.remove(&place("Arith"), now), None);
         assert_eq!(book.by_name(&card.instance), None);
         assert_eq!(book.just_left(now), [changed]);

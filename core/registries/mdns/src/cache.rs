@@ -65,8 +65,16 @@ struct Server {
     /// How many of [`CHECKS`] were made.
     checks: usize,
     rank: Rank,
+    /// Why it may not be there any more.
+    doubt: Option<Doubt>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// One that uses the same name has changed.
+    Shared,
     /// A successor has come: it does not count before it is heard again.
-    superseded: bool,
+    Superseded,
 }
 
 /// Of two that publish the same address the higher one counts: the one that was born later, or that came later.
@@ -81,8 +89,13 @@ impl Server {
         CHECKS.get(self.checks).map(|percent| self.heard + self.life * *percent / 100)
     }
 
+    fn doubt(&mut self, now: Instant, why: Doubt) {
+        self.renew(now, self.life.min(DOUBT));
+        self.doubt = Some(why);
+    }
+
     fn renew(&mut self, now: Instant, life: Duration) {
-        (self.heard, self.life, self.checks, self.superseded) = (now, life, 0, false);
+        (self.heard, self.life, self.checks, self.doubt) = (now, life, 0, None);
     }
 }
 
@@ -129,7 +142,7 @@ impl Cache {
         let same = servers.iter().position(|server| server.address == address);
         let known = same.or_else(|| servers.iter().position(|server| server.entries.is_empty()));
         if let Some(server) = known.map(|known| &mut servers[known]) {
-            let superseded = server.superseded;
+            let superseded = server.doubt == Some(Doubt::Superseded);
             server.renew(now, life);
             server.address = address;
             if server.entries == entries {
@@ -144,7 +157,7 @@ impl Cache {
         if rank.0.is_some() {
             self.supersede(&entries, rank, now);
         }
-        let server = Server { address, entries, heard: now, life, checks: 0, rank, superseded: false };
+        let server = Server { address, entries, heard: now, life, checks: 0, rank, doubt: None };
         self.instances.entry(instance.clone()).or_default().push(server);
         self.servers += 1;
         self.came += 1;
@@ -159,8 +172,7 @@ impl Cache {
         let mut asked = Vec::new();
         for (instance, servers) in &mut self.instances {
             for server in servers.iter_mut().filter(|server| server.rank < rank && server.entries.iter().any(same)) {
-                server.renew(now, server.life.min(DOUBT));
-                server.superseded = true;
+                server.doubt(now, Doubt::Superseded);
                 asked.push(instance.clone());
             }
         }
@@ -210,7 +222,7 @@ impl Cache {
     /// Somebody of several who use the name has changed; those who still stand behind what they said will say it again.
     fn doubt(&mut self, instance: &Name, now: Instant) {
         for server in self.instances.get_mut(instance).into_iter().flatten() {
-            server.renew(now, server.life.min(DOUBT));
+            server.doubt(now, Doubt::Shared);
         }
         self.ask(instance.clone(), now);
     }
@@ -228,8 +240,13 @@ impl Cache {
         if self.quiet || !all().any(|server| server.ends() <= now) {
             return Passed::Nothing;
         }
-        let newest = all().map(|server| server.heard).max();
-        if newest.is_some_and(|newest| newest + self.life() / 2 <= now && newest + self.life() / 3 + ANSWERED <= now) {
+        // Those in doubt say nothing about the network.
+        let certain = all().filter(|server| server.doubt.is_none());
+        let (newest, first) = certain.fold((None, None), |(newest, first), server| {
+            (newest.max(Some(server.heard)), Some(first.map_or(server.ends(), |end| server.ends().min(end))))
+        });
+        let silent = |newest: Instant| newest + self.life() / 2 <= now && newest + self.life() / 3 + ANSWERED <= now;
+        if first.is_some_and(|first: Instant| first <= now) && newest.is_some_and(silent) {
             self.quiet = true;
             return Passed::Quiet;
         }
@@ -244,7 +261,8 @@ impl Cache {
 
     /// The shortest time after which one who is silent has gone. In each of it everybody is to be asked three times.
     pub(crate) fn life(&self) -> Duration {
-        let shortest = self.instances.values().flatten().map(|server| server.life).min();
+        let certain = self.instances.values().flatten().filter(|server| server.doubt.is_none());
+        let shortest = certain.map(|server| server.life).min();
         shortest.unwrap_or(self.ttl).clamp(SHORTEST, self.ttl)
     }
 
@@ -297,7 +315,7 @@ impl Cache {
     /// The nodes of a service.
     pub(crate) fn nodes(&self, service: &str) -> Vec<Node> {
         let mut nodes: BTreeMap<&str, (Rank, &Node)> = BTreeMap::new();
-        for server in self.instances.values().flatten().filter(|server| !server.superseded) {
+        for server in self.instances.values().flatten().filter(|server| server.doubt != Some(Doubt::Superseded)) {
             for (_, node) in server.entries.iter().filter(|(name, _)| name == service) {
                 let known = nodes.entry(node.address()).or_insert((server.rank, node));
                 if known.0 <= server.rank {

@@ -2,7 +2,7 @@
 
 use crate::options::MdnsOptions;
 use crate::packet::{LONGEST, PORT};
-use if_addrs::{IfOperStatus, Interface};
+use if_addrs::Interface;
 use rpcx::{Error, Reason, Result};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
@@ -28,10 +28,6 @@ const SEARCH: Duration = Duration::from_millis(500);
 /// So many interfaces are used, and so many addresses of each are told.
 const MOST_LINKS: usize = 32;
 const MOST_ADDRESSES: usize = 8;
-
-/// Packets that are sent at once; then those who read them get time to.
-const BURST: usize = 8;
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// Room for packets that arrive while this thread does something else, as far as the system allows it.
 const BUFFER: usize = 1 << 20;
@@ -207,10 +203,7 @@ impl Links {
 
     /// Sends packets to one program on a link; false if it has failed and is closed.
     pub(crate) async fn send_to(&self, link: &Arc<Link>, packets: &[Vec<u8>], to: SocketAddr) -> bool {
-        for (number, packet) in packets.iter().enumerate() {
-            if number > 0 && number % BURST == 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
+        for packet in packets {
             match link.socket.send_to(packet, to).await {
                 Ok(_) => {}
                 // One who asked and cannot be reached says nothing about the link.
@@ -242,10 +235,7 @@ impl Links {
 fn locations(found: Vec<Interface>, wanted: &[String], ipv6: bool, alone: bool) -> Vec<Location> {
     let mut places: BTreeMap<(String, u32), Vec<Interface>> = BTreeMap::new();
     for interface in found {
-        if matches!(interface.oper_status, IfOperStatus::Down | IfOperStatus::NotPresent) {
-            continue;
-        }
-        let Some(index) = interface.index else { continue };
+        let Some(index) = interface.index.filter(|_| interface.is_oper_up()) else { continue };
         places.entry((interface.name.clone(), index)).or_default().push(interface);
     }
     let named = |(name, _): &(String, u32), all: &[Interface]| {
@@ -327,14 +317,16 @@ fn bound(group: IpAddr, any: IpAddr, scope: u32) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use if_addrs::{IfAddr, Ifv4Addr, Ifv6Addr};
+    use if_addrs::{IfAddr, IfOperStatus, Ifv4Addr, Ifv6Addr};
 
     fn interface(name: &str, index: u32, ip: &str) -> Interface {
         let addr = match ip.parse().expect(ip) {
             IpAddr::V4(ip) => IfAddr::V4(Ifv4Addr { ip, netmask: ip, prefixlen: 24, broadcast: None }),
             IpAddr::V6(ip) => IfAddr::V6(Ifv6Addr { ip, netmask: ip, prefixlen: 64, broadcast: None }),
         };
-        Interface { name: name.into(), addr, index: Some(index), oper_status: IfOperStatus::Up, is_p2p: name == "tun0" }
+        // What is without a cable is not known to be up.
+        let oper_status = if name == "eth1" { IfOperStatus::Unknown } else { IfOperStatus::Up };
+        Interface { name: name.into(), addr, index: Some(index), oper_status, is_p2p: name == "tun0" }
     }
 
     fn chosen(all: &[(&str, u32, &str)], wanted: &[&str], ipv6: bool) -> Vec<String> {
@@ -360,6 +352,7 @@ mod tests {
             ("six", 3, "fe80::2"),
             ("veth", 4, "fe80::3"),
             ("tun0", 5, "10.8.0.1"),
+            ("eth1", 6, "10.1.0.1"),
         ];
         assert_eq!(chosen(&all, &[], false), ["eth0 10.0.0.1 10.0.0.2", "six 2001:db8::1 fe80::2"]);
         let both = ["eth0 10.0.0.1 10.0.0.2", "eth0 fe80::1", "six 2001:db8::1 fe80::2", "veth fe80::3"];

@@ -14,8 +14,14 @@ use rpcx::{Error, Reason, Result};
 use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// So many cards are in a packet; after so many packets those who read them get time to.
+const AT_ONCE: usize = 4;
+const BURST: usize = 8;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What servers publish on the network; made by [`registry`](crate::registry).
 #[derive(Debug)]
@@ -42,7 +48,7 @@ impl Store for MdnsStore {
         // As parsed, it is no more than a day.
         let ttl = u32::try_from(self.options.ttl.as_secs()).unwrap_or(u32::MAX);
         let book = Mutex::new(Book::new(birth));
-        Ok(MdnsSession { names, host, ttl, links, book, wake: Notify::new() })
+        Ok(MdnsSession { names, host, ttl, links, book, speaking: Default::default(), wake: Notify::new() })
     }
 }
 
@@ -54,6 +60,8 @@ pub struct MdnsSession {
     ttl: u32,
     links: Links,
     book: Mutex<Book>,
+    /// Held while something is read in the book and sent.
+    speaking: tokio::sync::Mutex<()>,
     /// The book has changed.
     wake: Notify,
 }
@@ -71,10 +79,35 @@ impl MdnsSession {
     async fn announce(&self, links: &[Arc<Link>], cards: &[Card]) -> bool {
         let mut told = false;
         for link in links {
-            self.book().said(link.number, cards, Instant::now());
-            told |= self.links.send(link, &self.sender(link).announcement(cards)).await;
+            told |= self.say(link, cards, |sender, cards| sender.announcement(cards)).await;
         }
         told
+    }
+
+    /// Says something about cards to everybody on a link, each as it is by then; false if the link has failed.
+    async fn say(
+        &self,
+        link: &Arc<Link>,
+        cards: &[Card],
+        packets: impl Fn(&Sender<'_>, &[Card]) -> Vec<Vec<u8>>,
+    ) -> bool {
+        for (number, some) in cards.chunks(AT_ONCE).enumerate() {
+            if number > 0 && number % BURST == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            // What is older is not sent after what is newer.
+            let _turn = self.speaking.lock().await;
+            let packets = {
+                let mut book = self.book();
+                let current = book.current(some);
+                book.said(link.number, &current, Instant::now());
+                packets(&self.sender(link), &current)
+            };
+            if !self.links.send(link, &packets).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Says goodbye.
@@ -83,6 +116,7 @@ impl MdnsSession {
     ///
     /// If nobody could be told.
     async fn goodbye(&self, cards: &[Card]) -> Result<()> {
+        let _turn = self.speaking.lock().await;
         let mut told = false;
         for link in self.links.all() {
             told |= self.links.send(&link, &self.sender(&link).goodbye(cards)).await;
@@ -164,7 +198,7 @@ impl MdnsSession {
             // Others keep it without hearing when it changes.
             sender.ttl = sender.ttl.min(10);
         }
-        let mut packets = sender.answer(&reply.cards, asker);
+        let mut packets = Vec::new();
         if reply.types {
             packets.extend(sender.about(true, asker));
         }
@@ -172,10 +206,13 @@ impl MdnsSession {
             packets.extend(sender.about(false, asker));
         }
         match &reply.to {
-            Some((to, _)) => self.links.send_to(link, &packets, *to).await,
+            Some((to, _)) => {
+                packets.extend(sender.answer(&reply.cards, asker));
+                self.links.send_to(link, &packets, *to).await
+            }
             None => {
-                self.book().said(link.number, &reply.cards, Instant::now());
                 self.links.send(link, &packets).await
+                    && self.say(link, &reply.cards, |sender, cards| sender.answer(cards, None)).await
             }
         };
     }

@@ -1,6 +1,6 @@
 //! Avahi beside us, on the same port of the same host.
 
-use crate::support::{Wire, address, apart, discovery, eventually, run, server, until_seen};
+use crate::support::{Wire, address, apart, eventually, follow, run, server, until_seen};
 use hickory_proto::rr::RData;
 use rpcx_registries::process::{Process, guarded, program};
 use std::ffi::OsString;
@@ -82,7 +82,7 @@ apart! {
             });
             let host = host.expect("the host");
             assert_eq!(avahi.resolve(host.trim_end_matches('.')).as_deref(), Some("10.99.0.1"));
-            until_seen(&discovery("mdns://").watch("Arith"), &format!("{} live", address(&server))).await;
+            until_seen(&follow("mdns://"), &format!("{} live", address(&server))).await;
             drop(server);
             assert_eq!(avahi.resolve("neighbour.local").as_deref(), Some("10.99.0.1"));
         });

@@ -1,33 +1,36 @@
 //! The network fails, and servers on it.
 
 use crate::support::{
-    Duration, Instant, LIMIT, address, addresses, apart, client, discovery, eventually, ip, multiply, run, seen,
-    server, server_process, until_seen,
+    Duration, Instant, LIMIT, address, addresses, apart, client, discovery, eventually, follow, ip, multiply, run,
+    seen, server, server_process, until_seen,
 };
 
 apart! {
     fn a_network_that_is_down_costs_no_server() {
         run(async {
-            let url = "mdns://?ttl=2s&max_reconnect_interval=500ms";
+            let url = "mdns://?ttl=2s&empty_hold=3s";
             let servers = [server_process(url, &[]), server_process(url, &[])];
             let discovery = discovery(url);
             let watch = discovery.watch("Arith");
             eventually("both are seen", async || addresses(&watch).len() == 2).await;
             let before = addresses(&watch);
-            for command in ["link set v0 down", "addr del 10.99.0.1/24 dev v0"] {
-                ip(command);
-                let stale = eventually("the list is stale", async || seen(&watch).ends_with("stale")).await;
-                assert!(watch.problem().is_some_and(|problem| problem.contains("mDNS")), "{:?}", watch.problem());
+            for (down, up) in [
+                ("link set v0 down", "link set v0 up"),
+                ("addr del 10.99.0.1/24 dev v0", "addr add 10.99.0.1/24 dev v0"),
+                // As if the cable were pulled.
+                ("link set v1 down", "link set v1 up"),
+            ] {
+                ip(down);
+                let reason = async || watch.problem().is_some_and(|problem| problem.contains("no interface"));
+                let stale = eventually("the reason", reason).await;
+                assert!(seen(&watch).ends_with("stale"), "{}", seen(&watch));
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 assert_eq!(addresses(&watch), before, "longer than the time to live");
                 assert_eq!(multiply(&client(&format!("multiple://{}", before.join(",")))).await.unwrap(), 42);
-                match command {
-                    "link set v0 down" => ip("link set v0 up"),
-                    _ => ip("addr add 10.99.0.1/24 dev v0"),
-                }
+                ip(up);
                 let mut follower = watch.clone();
                 let back = eventually("it is live", async || seen(&watch).ends_with("live")).await;
-                println!("{command}: noticed after {stale:.1?}; live again {back:.1?} after the network was back");
+                println!("{down}: noticed after {stale:.1?}; live again {back:.1?} after the network was back");
                 assert_eq!(addresses(&watch), before);
                 // Nor are they lost a moment later.
                 let until = Instant::now() + Duration::from_secs(4);
@@ -73,7 +76,7 @@ apart! {
             let url = "mdns://?ttl=2s";
             let (_stays, first) = server_process(url, &[]);
             let (mut paused, second) = server_process(url, &[]);
-            let watch = discovery(url).watch("Arith");
+            let watch = follow(url);
             eventually("both are seen", async || addresses(&watch).len() == 2).await;
             paused.process().signal("STOP");
             let left = until_seen(&watch, &format!("{first} live")).await;
@@ -89,19 +92,19 @@ apart! {
     fn clients_see_servers_of_before_and_after_within_a_second() {
         run(async {
             let url = "mdns://?update_interval=1h";
-            let early = discovery(url).watch("Arith");
+            let early = follow(url);
             until_seen(&early, "live").await;
             let began = Instant::now();
             let server = server(url, &[]).await;
             let at = address(&server);
             until_seen(&early, &format!("{at} live")).await;
             let announced = began.elapsed();
-            let (mut longest, mut discoveries) = (Duration::ZERO, Vec::new());
+            let (mut longest, mut others) = (Duration::ZERO, Vec::new());
             for _ in 0..5 {
                 // Another one has asked just now.
-                discoveries.push(discovery(url));
-                let late = discoveries.last().expect("one").watch("Arith");
+                let late = follow(url);
                 longest = longest.max(until_seen(&late, &format!("{at} live")).await);
+                others.push(late);
             }
             println!("a new server was seen after {announced:.1?}, servers by a new client after {longest:.1?}");
             assert!(announced < Duration::from_secs(1) && longest < Duration::from_secs(1));
@@ -121,7 +124,7 @@ apart! {
         run(async {
             ip("link del v0");
             let (server, url) = (server("mdns://", &[]).await, "mdns://");
-            until_seen(&discovery(url).watch("Arith"), &format!("{} live", address(&server))).await;
+            until_seen(&follow(url), &format!("{} live", address(&server))).await;
             server.shutdown(LIMIT).await.unwrap();
         });
     }
@@ -135,16 +138,16 @@ apart! {
                 let url = format!("mdns://?{options}");
                 let server = server(&url, &[]).await;
                 let at = address(&server);
-                until_seen(&discovery(&url).watch("Arith"), &format!("{at} live")).await;
-                until_seen(&discovery("mdns://").watch("Arith"), &format!("{at} live")).await;
-                until_seen(&discovery("mdns://other").watch("Arith"), "live").await;
+                until_seen(&follow(&url), &format!("{at} live")).await;
+                until_seen(&follow("mdns://"), &format!("{at} live")).await;
+                until_seen(&follow("mdns://other"), "live").await;
                 server.shutdown(LIMIT).await.unwrap();
             }
             // Without IPv4 the other version is used.
             ip("addr del 10.99.0.1/24 dev v0");
             let server = server("mdns://", &[]).await;
-            until_seen(&discovery("mdns://").watch("Arith"), &format!("{} live", address(&server))).await;
-            let watch = discovery("mdns://?interface=v7").watch("Arith");
+            until_seen(&follow("mdns://"), &format!("{} live", address(&server))).await;
+            let watch = follow("mdns://?interface=v7");
             eventually("the reason", async || watch.problem().is_some_and(|problem| problem.contains("v7"))).await;
             server.shutdown(LIMIT).await.unwrap();
         });

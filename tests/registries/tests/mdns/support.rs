@@ -1,10 +1,12 @@
 //! What these tests share.
 
 use hickory_proto::op::Message;
+use rpcx::discovery::{Discovery, Watch};
 use rpcx_registries::mdns::Mdns;
 use rpcx_registries::suite::{self, Ours};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 pub(crate) use rpcx_registries::suite::support::{address, addresses, multiply, seen, until_seen};
 pub(crate) use rpcx_registries::wait::{LIMIT, eventually, run};
@@ -28,8 +30,24 @@ macro_rules! apart {
 }
 pub(crate) use apart;
 
-pub(crate) fn discovery(url: &str) -> std::sync::Arc<dyn rpcx::discovery::Discovery> {
+pub(crate) fn discovery(url: &str) -> Arc<dyn Discovery> {
     suite::support::discovery::<Mdns>(url)
+}
+
+/// What a discovery of its own holds of `Arith`.
+pub(crate) struct Follower(Watch, #[expect(dead_code, reason = "it is closed when it is dropped")] Arc<dyn Discovery>);
+
+impl std::ops::Deref for Follower {
+    type Target = Watch;
+
+    fn deref(&self) -> &Watch {
+        &self.0
+    }
+}
+
+pub(crate) fn follow(url: &str) -> Follower {
+    let discovery = discovery(url);
+    Follower(discovery.watch("Arith"), discovery)
 }
 
 pub(crate) fn client(url: &str) -> rpcx::Client {

@@ -1,6 +1,6 @@
 //! What Go's programs said, from `tests/vectors/registries.json`: our clients read it, our servers say the same.
 
-use crate::support::{Wire, address, apart, discovery, run, server, until_seen};
+use crate::support::{Wire, address, apart, follow, run, server, until_seen};
 use hickory_proto::op::{Message, OpCode};
 use hickory_proto::rr::rdata::TXT;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -28,7 +28,7 @@ fn text(message: &Message) -> Option<String> {
 apart! {
     fn whatever_go_said_is_read() {
         run(async {
-            let (wire, watch) = (Wire::new(), discovery("mdns://").watch("Arith"));
+            let (wire, watch) = (Wire::new(), follow("mdns://"));
             until_seen(&watch, "live").await;
             let node = "tcp@127.0.0.1:18971?";
             let expected = [
