@@ -99,7 +99,9 @@ apart! {
 apart! {
     fn what_is_too_long_is_refused_and_means_that_do_not_fit_are_left_out() {
         run(async {
-            let options = librpcx_mdns::MdnsOptions::parse("?update_interval=200ms").expect("options");
+            let watch = follow("mdns://");
+            until_seen(&watch, "live").await;
+            let options = librpcx_mdns::MdnsOptions::parse("?update_interval=1s").expect("options");
             let registry = librpcx_mdns::registry(options).expect("a registry");
             let announce = async |metadata: String| {
                 let node = format!("tcp@127.0.0.1:8972?{metadata}").parse().expect("a node");
@@ -110,7 +112,6 @@ apart! {
             let error = announce(format!("x={}", "x".repeat(170))).await.err().expect("too long");
             assert_eq!(error.reason(), Reason::ConfigBadValue);
             assert!(error.message().contains("Arith at tcp@127.0.0.1:8972"), "{error}");
-            let watch = follow("mdns://");
             let fits = format!("b=1&a={}", "x".repeat(140));
             announce(fits.clone()).await.expect("it fits");
             until_seen(&watch, &format!("tcp@127.0.0.1:8972?{fits} live")).await;
