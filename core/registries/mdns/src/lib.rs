@@ -20,8 +20,9 @@
 //! character string with what Go writes, or a shorter form that Go reads, of at most 255 bytes: what does not fit is refused
 //! (`config.bad_value`), and the means `calls` and `connections` are left out where they do not fit. A client hears that, and
 //! asks the network three times within each `ttl`; of several clients one asks. A server that was not heard for `ttl`, or for
-//! as long as its records say, has gone. When the last server of a service falls silent without a goodbye, it may be the
-//! client's own network that fails: the server stays in use for `empty_hold` as stale.
+//! as long as its records say, has gone, as long as others are heard. When all fall silent, it may be the client's own network
+//! that fails: all stay in use for `empty_hold` as stale. When the client's host has no interface that is up, they do for as
+//! long as that takes.
 //!
 //! Differences to Go, each on purpose: a service has an instance of its own, so that more than one fits into 255 bytes and two
 //! servers of one host do not hide each other; a service is found by its name; changes are seen when they are announced.
