@@ -18,6 +18,9 @@ const APART: Duration = Duration::from_millis(500);
 /// Those who ask for an answer of their own get so many in a second, all of them together.
 const ALONE: u32 = 20;
 
+/// And so many services in each; who wants more may ask for everybody.
+const MOST_ALONE: usize = 64;
+
 /// Answers that are due, by the number of their link.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
@@ -122,6 +125,7 @@ impl Answers {
             cards.extend(others);
         }
         if (!cards.is_empty() || alone.types || alone.host) && self.may_answer_alone(now) {
+            cards.truncate(MOST_ALONE);
             let questions = plain.then_some(alone.questions);
             let to = Some((from, Asker { id: asked.id, questions }));
             replies.push(Reply { to, cards, types: alone.types, host: alone.host });

@@ -309,6 +309,9 @@ impl Browser {
         let now = Instant::now();
         let links = self.links.all();
         self.asked_at.retain(|number, _| links.iter().any(|link| link.number == *number));
+        // One that lives shorter than the others may have come.
+        let latest = now + lock(&self.cache).life() / 3;
+        self.asked_at.values_mut().for_each(|at| *at = (*at).min(latest));
         let asked = if self.named_at <= now { lock(&self.cache).take_asked(now) } else { Vec::new() };
         if !asked.is_empty() {
             self.named_at = now + NAMED;

@@ -120,11 +120,13 @@ impl Cache {
             text if told.ttl == 0 => self.goodbye(instance, text, now),
             Text::List(list) => self.list(instance, list, now, life),
             Text::Absent => {
-                match self.instances.get_mut(instance).map(Vec::as_mut_slice) {
-                    Some([server]) => server.renew(now, life),
-                    // Whose it is does not show.
-                    Some(_) | None => self.ask(instance.clone(), now),
+                if let Some([server]) = self.instances.get_mut(instance).map(Vec::as_mut_slice) {
+                    let superseded = server.doubt == Some(Doubt::Superseded);
+                    server.renew(now, life);
+                    return superseded;
                 }
+                // What it has, or whose it is, does not show.
+                self.ask(instance.clone(), now);
                 false
             }
         }

@@ -71,6 +71,29 @@ apart! {
 }
 
 apart! {
+    fn one_that_lives_shorter_than_the_others_leaves_alone() {
+        run(async {
+            let watch = follow("mdns://");
+            let (_stays, first) = server_process("mdns://?ttl=30s", &[]);
+            until_seen(&watch, &format!("{first} live")).await;
+            // By then the next question is ten seconds away.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let (mut short, _) = server_process("mdns://?ttl=2s", &[]);
+            eventually("both are seen", async || addresses(&watch).len() == 2).await;
+            let mut follower = watch.clone();
+            short.process().kill();
+            let until = Instant::now() + Duration::from_secs(8);
+            let mut left = false;
+            while let Ok(Some(next)) = tokio::time::timeout_at(until.into(), follower.changed()).await {
+                assert_eq!(next.state(), rpcx::discovery::SnapshotState::Live, "the other one is heard");
+                left |= next.len() == 1;
+            }
+            assert!(left && addresses(&watch) == [first]);
+        });
+    }
+}
+
+apart! {
     fn a_server_that_stands_still_leaves_and_comes_back() {
         run(async {
             let url = "mdns://?ttl=2s";

@@ -114,5 +114,7 @@ fn who_asks_alone_is_answered_alone_and_not_without_end() {
     assert_eq!(scene.answers.next(), None);
     let answered = (0..100).filter(|_| !scene.ask(1, 40_000, vec![plain.clone()], &[]).is_empty()).count();
     assert_eq!(answered, 18);
-    assert_eq!(scene.ask(1001, 40_000, vec![plain], &[]).len(), 1);
+    let many: Vec<_> = (0..100).map(|number| format!("S{number}")).collect();
+    let mut scene = Scene::new(&many.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(scene.ask(1001, 40_000, vec![plain], &[])[0].cards.len(), MOST_ALONE);
 }

@@ -188,8 +188,9 @@ fn one_that_has_a_successor_and_does_not_live_is_not_missed() {
     scene.hear(1, new, 30, "a?version=2");
     scene.hear(2, new, 0, "a");
     assert_eq!(scene.seen(), "", "its successor has said goodbye");
-    assert!(scene.hear(2, old, 30, "a?version=1"));
+    assert!(scene.hear(2, old, 30, "none"));
     assert_eq!(scene.seen(), "a?version=1", "it lives");
+    assert!(!scene.hear(2, old, 30, "a?version=1"));
     scene.hear(3, "Arith-1-0-0000000000000003", 30, "a?version=3");
     scene.hear(3, "Arith2-1-0-0000000000000004", 30, "b");
     scene.expire(5);
