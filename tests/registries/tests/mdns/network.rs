@@ -1,8 +1,8 @@
 //! The network fails, and servers on it.
 
 use crate::support::{
-    Duration, Instant, LIMIT, address, addresses, apart, client, discovery, eventually, follow, ip, multiply, run,
-    seen, server, server_process, until_seen,
+    Duration, Instant, LIMIT, OURS, Talker, address, addresses, apart, client, discovery, eventually, follow, ip,
+    multiply, run, seen, server, server_process, until_seen,
 };
 
 apart! {
@@ -139,6 +139,59 @@ apart! {
             let gone = until_seen(&early, "live").await;
             assert!(gone < Duration::from_secs(1), "{gone:?}");
         });
+    }
+}
+
+apart! {
+    fn hosts_of_one_network_find_each_other() {
+        run(async {
+            let neighbour = Neighbour::new();
+            let url = "mdns://?ttl=2s&empty_hold=3s";
+            let watch = follow(url);
+            until_seen(&watch, "live").await;
+            let mut server = neighbour.run(&[OURS.server, &[url, "bind=tcp@10.99.0.2:0"]].concat());
+            let at = server.hear("its address", |line| line.starts_with("serving "))["serving ".len()..].to_owned();
+            let seen = until_seen(&watch, &format!("{at} live")).await;
+            assert_eq!(multiply(&client(url)).await.unwrap(), 42);
+            server.process().kill();
+            let stale = until_seen(&watch, &format!("{at} stale")).await;
+            println!("on another host: seen after {seen:.1?}, and when it was killed stale after {stale:.1?}; ttl=2s");
+            let mut server = neighbour.run(&[OURS.server, &[url, "bind=tcp@10.99.0.2:0"]].concat());
+            let at = server.hear("its address", |line| line.starts_with("serving "))["serving ".len()..].to_owned();
+            until_seen(&watch, &format!("{at} live")).await;
+            server.finish();
+            server.hear("its end", |line| line == "ended");
+            eventually("nobody", async || addresses(&watch).is_empty()).await;
+        });
+    }
+}
+
+/// Another host at the other end of the network: 10.99.0.2.
+struct Neighbour {
+    /// The process whose network it is, for as long as it lives.
+    _holder: Talker,
+    number: u32,
+}
+
+impl Neighbour {
+    fn new() -> Neighbour {
+        let arguments = ["--net", "sh", "-c", "echo up; exec cat"].map(str::to_owned);
+        let mut holder = Talker::start("unshare", &arguments);
+        holder.hear("its beginning", |line| line == "up");
+        let number = holder.process().id();
+        ip(&format!("link set v1 netns {number}"));
+        let neighbour = Neighbour { _holder: holder, number };
+        let setup = "ip link set lo up; ip addr add 10.99.0.2/24 dev v1; ip link set v1 up multicast on; echo done";
+        neighbour.run(&["sh", "-ec", setup]).hear("its network", |line| line == "done");
+        neighbour
+    }
+
+    /// Runs a program there.
+    fn run(&self, command: &[&str]) -> Talker {
+        let place = format!("--net=/proc/{}/ns/net", self.number);
+        let arguments: Vec<_> =
+            [&[place.as_str(), "--"], command].concat().iter().map(|text| (*text).to_owned()).collect();
+        Talker::start("nsenter", &arguments)
     }
 }
 
