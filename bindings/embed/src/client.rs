@@ -23,7 +23,7 @@ use crate::wait::wait;
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
 pub enum Discovery {
-    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `mdns://`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -245,6 +245,8 @@ pub(crate) fn schemes() -> Schemes {
     let schemes = schemes.with(librpcx_etcd::scheme());
     #[cfg(feature = "redis")]
     let schemes = schemes.with(librpcx_redis::scheme()).with(librpcx_redis::tls_scheme());
+    #[cfg(feature = "mdns")]
+    let schemes = schemes.with(librpcx_mdns::scheme());
     schemes
 }
 

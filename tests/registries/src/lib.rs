@@ -4,6 +4,8 @@
 pub mod daemon;
 pub mod etcd;
 pub mod go;
+pub mod mdns;
+pub mod network;
 mod ports;
 pub mod process;
 pub mod redis;

@@ -31,6 +31,8 @@ async fn main() -> rpcx::Result<()> {
     let (mut bind, mut services) = ("tcp@127.0.0.1:0".to_owned(), "Arith,Arith2".to_owned());
     let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_redis::scheme());
     let mut builder = Server::builder().schemes(schemes);
+    let mut builder =
+        Server::builder().schemes(Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_mdns::scheme()));
     for argument in arguments {
         match argument.split_once('=') {
             Some(("bind", value)) => bind = value.to_owned(),

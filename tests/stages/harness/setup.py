@@ -25,6 +25,8 @@ _PACKAGES = {
     "openssl": "openssl",
     "make": "make",
     "dnsmasq": "dnsmasq-base",
+    "ip": "iproute2",
+    "dbus-daemon": "dbus-daemon",
     "g++": "g++",
     "cmake": "cmake",
     "pkg-config": "pkg-config",
@@ -45,7 +47,12 @@ REGISTRY_PEERS = tuple(sorted(str(at.parent.relative_to(ROOT)) for at in ROOT.gl
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 
 # Registries, which are unpacked and not installed: a package of a server would start it.
-_SERVERS = {"etcd": "etcd-server"}
+_SERVERS = {
+    "etcd": "etcd-server",
+    # With the libraries that are with neither.
+    "avahi-daemon": "avahi-daemon libavahi-core7 libavahi-common3 libdaemon0",
+    "avahi-resolve": "avahi-utils libavahi-client3",
+}
 SERVERS = CACHE / "registries"
 
 VENV = CACHE / "venv"
@@ -59,7 +66,8 @@ def environment() -> dict[str, str]:
     """The environment of every stage: the project's own tools come first."""
     found = dict(os.environ)
     cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
-    folders = [VENV / "bin", CACHE / "cargo" / "bin", SERVERS / "usr" / "bin", cargo, Path("/usr/local/go/bin")]
+    unpacked = (SERVERS / "usr" / "bin", SERVERS / "usr" / "sbin")
+    folders = [VENV / "bin", CACHE / "cargo" / "bin", *unpacked, cargo, Path("/usr/local/go/bin")]
     # Last, where Debian puts servers: a user's own path may lack it.
     found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
     found.setdefault("CARGO_TERM_COLOR", "never")
@@ -110,7 +118,7 @@ def _servers() -> None:
         if not _which("apt-get"):
             raise Missing(f"{program} is missing: put it on the PATH")
         with tempfile.TemporaryDirectory() as folder:
-            download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+            download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", *package.split()]
             if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
                 _run("apt-get", "update", "-q")
             if not list(Path(folder).glob("*.deb")):
