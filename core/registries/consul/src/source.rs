@@ -87,7 +87,10 @@ impl Consul {
             let began = Instant::now();
             let (index, entries) = match seen {
                 None => within(limit, api.list(prefix, None)).await?,
-                Some(index) => within(limit + WAIT + WAIT / 16, api.list(prefix, Some((index, WAIT)))).await?,
+                // Not to wait is what 0 would say.
+                Some(index) => {
+                    within(limit + WAIT + WAIT / 16, api.list(prefix, Some((u64::max(index, 1), WAIT)))).await?
+                }
             };
             if seen == Some(index) {
                 tokio::time::sleep_until(began + IDLE).await;
@@ -101,7 +104,7 @@ impl Consul {
             let count = entries.len();
             // One that is lower than before comes of an agent that is behind, or of a Consul that has lost its data.
             feed.answer_at(index, entries.into_iter().filter_map(|entry| node(entry, prefix)).collect());
-            seen = Some(index.max(1));
+            seen = Some(index);
             tokio::time::sleep(pace(count)).await;
         }
     }
@@ -181,3 +184,6 @@ fn node(entry: Entry, prefix: &str) -> Option<Node> {
     let address = entry.key.strip_prefix(prefix).filter(|address| !address.is_empty())?;
     Node::new(address, NodeMetadata::new(&entry.value)).ok()
 }
+
+#[cfg(test)]
+mod tests;
