@@ -47,9 +47,8 @@ impl Endpoints {
 
 /// Connects to this one.
 pub(crate) async fn connect_to(host: &str, options: &ConsulOptions) -> Result<Api> {
-    let late = |_| {
-        Err(Error::new(Reason::ConnectTimeout, format!("consul: no answer from {host} within {CONNECT_LIMIT:?}")))
-    };
+    let late =
+        |_| Err(Error::new(Reason::ConnectTimeout, format!("consul: no answer from {host} within {CONNECT_LIMIT:?}")));
     let opened = tokio::time::timeout(CONNECT_LIMIT, open(host, options)).await.unwrap_or_else(late);
     opened.map_err(|error| match error.message().contains(host) {
         true => error,

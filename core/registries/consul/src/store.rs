@@ -212,9 +212,7 @@ impl StoreSession for ConsulSession {
             let held = match &over {
                 Over::Nothing => None,
                 Over::Version(held) => Some(held.clone()),
-                Over::Anything => {
-                    api.get(&key).await?.map(|entry| Held { index: entry.index, session: entry.session })
-                }
+                Over::Anything => api.get(&key).await?.map(|entry| Held { index: entry.index, session: entry.session }),
             };
             let problems = api.transact(&steps(&key, text, &session, held.as_ref())).await?;
             let is = |part: &str| problems.iter().any(|problem: &Problem| problem.what.contains(part));

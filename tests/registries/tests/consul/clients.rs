@@ -9,7 +9,11 @@ fn one_leading_slash_does_not_count() {
     run(async {
         let consul = Consul::start();
         consul.put("/slash/deep", "Arith", "tcp@127.0.0.1:1", "").await;
-        for url in [format!("consul://{}/slash/deep", consul.host()), consul.url("slash/deep", ""), consul.url("/slash/deep", "")] {
+        for url in [
+            format!("consul://{}/slash/deep", consul.host()),
+            consul.url("slash/deep", ""),
+            consul.url("/slash/deep", ""),
+        ] {
             until_seen(&discovery(&url).watch("Arith"), "tcp@127.0.0.1:1 live").await;
         }
     });
@@ -20,7 +24,8 @@ fn keys_of_every_kind_are_found() {
     run(async {
         let consul = Consul::start();
         // A slash in the address, a service that must be escaped, the marker, neighbours.
-        for (service, address) in [("Arith", "unix@/run/a.sock"), ("Größe & Co?", "tcp@[::1]:1"), ("Arit", "tcp@a:1")] {
+        for (service, address) in [("Arith", "unix@/run/a.sock"), ("Größe & Co?", "tcp@[::1]:1"), ("Arit", "tcp@a:1")]
+        {
             consul.put("/kinds", service, address, "weight=2").await;
         }
         consul.write("kinds/Arith", "Arith").await;
@@ -40,7 +45,8 @@ fn a_datacenter_that_is_not_there_empties_nobody() {
         until_seen(&discovery(&consul.url("/dc", "dc=dc1")).watch("Arith"), "tcp@127.0.0.1:1 live").await;
         let nowhere = discovery(&consul.url("/dc", "dc=nowhere"));
         let watch = nowhere.watch("Arith");
-        eventually("a problem", async || watch.problem().is_some_and(|text| text.contains("No path to datacenter"))).await;
+        eventually("a problem", async || watch.problem().is_some_and(|text| text.contains("No path to datacenter")))
+            .await;
         assert_eq!(seen(&watch), "unknown");
     });
 }

@@ -68,6 +68,15 @@ async fn token(consul: &Consul, name: &str, rules: &str) -> String {
     consul.json("PUT", "/v1/acl/token", &token).await["SecretID"].as_str().expect("a token").to_owned()
 }
 
+/// Has a policy allow something else.
+async fn narrow(consul: &Consul, name: &str, rules: &str) {
+    let policies = consul.json("GET", "/v1/acl/policies", "").await;
+    let policy = policies.as_array().expect("a list").iter().find(|policy| policy["Name"] == name).expect(name);
+    let id = policy["ID"].as_str().expect("its number");
+    let rules = json!({"Name": name, "Rules": rules}).to_string();
+    consul.json("PUT", &format!("/v1/acl/policy/{id}"), &rules).await;
+}
+
 /// As the guide has them.
 const SERVER: &str = r#"key_prefix "auth" { policy = "write" } session_prefix "" { policy = "write" }"#;
 const CLIENT: &str = r#"key_prefix "auth/" { policy = "read" }"#;
@@ -88,12 +97,7 @@ fn tokens_for_servers_and_for_clients() {
         until_seen(&watch, "live").await;
         until_seen(&watch, &expected).await;
         // What the token may not read any more, Consul leaves out of the list: that empties nobody.
-        let policy = consul.json("GET", "/v1/acl/policy/name/clients", "").await;
-        let id = policy["ID"].as_str().map(str::to_owned);
-        if let Some(id) = id {
-            let narrow = json!({"Name": "clients", "Rules": r#"key_prefix "other/" { policy = "read" }"#}).to_string();
-            consul.json("PUT", &format!("/v1/acl/policy/{id}"), &narrow).await;
-        }
+        narrow(&consul, "clients", r#"key_prefix "other/" { policy = "read" }"#).await;
         server.set_metadata("Arith", "weight=2");
         server.announced(LIMIT).await.unwrap();
         eventually("stale", async || seen(&watch).ends_with("stale")).await;
@@ -125,6 +129,7 @@ fn whoever_may_not_is_told_at_once() {
                 .schemes(schemes())
                 .bind("tcp@127.0.0.1:0")
                 .raw("Arith", "Echo", |_: Context, payload: Bytes| async move { Ok(payload) })
+                .option("registry_timeout", "200ms")
                 .registry_url(&consul.url(base, &token))
                 .start()
                 .await

@@ -18,9 +18,10 @@ async fn receive(stream: &mut TcpStream) -> Option<String> {
         }
         let text = String::from_utf8_lossy(&request);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.to_lowercase().split_once("content-length: ").map_or(0, |(_, rest)| {
-            rest.split("\r\n").next().unwrap_or_default().parse().expect("a length")
-        });
+        let length = head
+            .to_lowercase()
+            .split_once("content-length: ")
+            .map_or(0, |(_, rest)| rest.split("\r\n").next().unwrap_or_default().parse().expect("a length"));
         if body.len() == length {
             return Some(text.into_owned());
         }
@@ -154,16 +155,20 @@ async fn requests_are_what_consul_expects() {
     let leader = requests.recv().await.expect("the first");
     assert!(leader.starts_with("GET /v1/status/leader?&dc=d%26c HTTP/1.1\r\n"), "{leader}");
     let put = requests.recv().await.expect("the second");
-    let target = "PUT /v1/kv/rpcx/a%20b%3F%C3%A9%25/tcp@%5B::1%5D:1?cas=0&flags=3304740253564472344&dc=d%26c HTTP/1.1\r\n";
+    let target =
+        "PUT /v1/kv/rpcx/a%20b%3F%C3%A9%25/tcp@%5B::1%5D:1?cas=0&flags=3304740253564472344&dc=d%26c HTTP/1.1\r\n";
     assert!(put.starts_with(target), "{put}");
-    for part in ["x-consul-token: c0ffee\r\n", "authorization: Basic dTpwOnc=\r\n", "host: 127.0.0.1:", "\r\n\r\nweight=7"] {
+    for part in
+        ["x-consul-token: c0ffee\r\n", "authorization: Basic dTpwOnc=\r\n", "host: 127.0.0.1:", "\r\n\r\nweight=7"]
+    {
         assert!(put.contains(part), "{part}: {put}");
     }
 }
 
 #[tokio::test]
 async fn steps_are_written_as_consul_reads_them() {
-    let conflict = r#"{"Results":null,"Errors":[{"OpIndex":1,"What":"failed to lock key \"k\", lock is already held"}]}"#;
+    let conflict =
+        r#"{"Results":null,"Errors":[{"OpIndex":1,"What":"failed to lock key \"k\", lock is already held"}]}"#;
     let answer = format!("HTTP/1.1 409 Conflict\r\nContent-Length: {}\r\n\r\n{conflict}", conflict.len());
     let (api, mut requests) = told("rpcx", answer.into_bytes()).await;
     let steps = [Operation::is_unchanged("k", 5), Operation::lock("k", "é", "s-1")];
