@@ -245,6 +245,8 @@ impl Program for Agent {
         let mut configuration = json!({
             "session_ttl_min": "500ms",
             "performance": {"raft_multiplier": 1},
+            // Of an address, which here many machines share.
+            "limits": {"http_max_conns_per_client": 2000},
             "ports": {
                 "http": open, "https": secured, "dns": -1, "grpc": -1,
                 "server": ports[1], "serf_lan": ports[2], "serf_wan": -1,

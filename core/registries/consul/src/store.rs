@@ -6,8 +6,8 @@ use crate::options::ConsulOptions;
 use crate::sessions::Sessions;
 use rpcx::discovery::{BasePath, Found, Over, Owner, Place, Store, StoreSession, Touched};
 use rpcx::{Error, ErrorKind, Reason, Result};
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -51,8 +51,7 @@ impl Store for ConsulStore {
             life: self.options.ttl,
             limit: self.options.registry.request_timeout,
             sessions: self.sessions.clone(),
-            markers: std::sync::Mutex::default(),
-            requests: tokio::sync::Mutex::new(api),
+            requests: tokio::sync::Mutex::new((api, BTreeSet::new())),
             keeping: tokio::sync::Mutex::new(second),
         })
     }
@@ -66,9 +65,8 @@ pub struct ConsulSession {
     life: Duration,
     limit: Duration,
     sessions: Arc<Sessions>,
-    /// The keys that stay, with what they hold.
-    markers: std::sync::Mutex<BTreeMap<String, String>>,
-    requests: tokio::sync::Mutex<Api>,
+    /// With the services whose keys were found or written.
+    requests: tokio::sync::Mutex<(Api, BTreeSet<Arc<str>>)>,
     /// Of `keep`, which goes on beside the requests.
     keeping: tokio::sync::Mutex<Api>,
 }
@@ -80,23 +78,23 @@ pub struct Held {
     session: Option<String>,
 }
 
+/// What is looked at.
+enum Kept {
+    /// With its session.
+    Node(Place, String),
+    /// With what it holds.
+    Marker(String),
+}
+
 impl ConsulSession {
     fn key(&self, place: &Place) -> String {
         self.base.node(&place.service, &place.address)
     }
 
-    fn markers(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.markers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Writes the keys that stay, unless they are there.
     async fn mark(&self, api: &mut Api, place: &Place) -> Result<()> {
-        let service = self.base.service(&place.service);
-        if self.markers().contains_key(&service) {
-            return Ok(());
-        }
         match api.put_new(self.base.as_str(), BasePath::MARKER).await {
-            Ok(()) => drop(self.markers().insert(self.base.as_str().to_owned(), BasePath::MARKER.to_owned())),
+            Ok(()) => self.sessions.mark(self.base.as_str(), BasePath::MARKER),
             // A token for what is below the base path does; nobody looks for this key.
             Err(error) if error.kind() == ErrorKind::Auth => {
                 tracing::debug!(target: "rpcx::discovery", %error, "consul refuses the key of the base path");
@@ -104,8 +102,9 @@ impl ConsulSession {
             Err(error) => return Err(error),
         }
         // Without it rpcx-ui does not show the service.
+        let service = self.base.service(&place.service);
         api.put_new(&service, &place.service).await?;
-        self.markers().insert(service, place.service.to_string());
+        self.sessions.mark(&service, &place.service);
         Ok(())
     }
 
@@ -134,20 +133,23 @@ impl ConsulSession {
     /// Looks whether every node is there and lives by its session, and whether the keys are there that stay.
     async fn look(&self, touched: &Touched) -> Result<()> {
         let mut api = self.keeping.lock().await;
-        let nodes: Vec<_> =
-            self.sessions.all().into_iter().map(|(place, session)| (self.key(&place), place, session)).collect();
-        for some in nodes.chunks(MAX_OPERATIONS) {
-            let held: Vec<_> = some.iter().map(|(key, _, session)| Operation::is_held(key, session)).collect();
-            for problem in self.within(api.check(&held)).await? {
-                touched.touch(some[problem.op_index].1.clone());
-            }
-        }
-        let markers: Vec<_> = self.markers().clone().into_iter().collect();
-        for some in markers.chunks(MAX_OPERATIONS) {
-            let there: Vec<_> = some.iter().map(|(key, _)| Operation::is_there(key)).collect();
-            for problem in self.within(api.check(&there)).await? {
-                let (key, value) = &some[problem.op_index];
-                self.within(api.put_new(key, value)).await?;
+        let nodes =
+            self.sessions.all().into_iter().map(|(place, session)| (self.key(&place), Kept::Node(place, session)));
+        let markers = self.sessions.markers().into_iter().map(|(key, value)| (key, Kept::Marker(value)));
+        let all: Vec<(String, Kept)> = nodes.chain(markers).collect();
+        for some in all.chunks(MAX_OPERATIONS) {
+            let wanted: Vec<_> = some
+                .iter()
+                .map(|(key, kept)| match kept {
+                    Kept::Node(_, session) => Operation::is_held(key, session),
+                    Kept::Marker(_) => Operation::is_there(key),
+                })
+                .collect();
+            for problem in self.within(api.check(&wanted)).await? {
+                match &some[problem.op_index] {
+                    (_, Kept::Node(place, _)) => touched.touch(place.clone()),
+                    (key, Kept::Marker(value)) => self.within(api.put_new(key, value)).await?,
+                }
             }
         }
         Ok(())
@@ -190,7 +192,7 @@ impl StoreSession for ConsulSession {
     }
 
     async fn read(&self, place: &Place) -> Result<Option<Found<Held>>> {
-        let found = self.requests.lock().await.get(&self.key(place)).await?;
+        let found = self.requests.lock().await.0.get(&self.key(place)).await?;
         let own = self.sessions.of(place);
         Ok(found.map(|entry| Found {
             owner: match &entry.session {
@@ -204,11 +206,14 @@ impl StoreSession for ConsulSession {
     }
 
     async fn write(&self, place: &Place, text: &str, over: Over<Held>) -> Result<bool> {
-        let mut api = self.requests.lock().await;
-        self.mark(&mut api, place).await?;
+        let (api, marked) = &mut *self.requests.lock().await;
+        if !marked.contains(&place.service) {
+            self.mark(api, place).await?;
+            marked.insert(place.service.clone());
+        }
         let key = self.key(place);
         for _ in 0..TRIES {
-            let session = self.session(&mut api, place).await?;
+            let session = self.session(api, place).await?;
             let held = match &over {
                 Over::Nothing => None,
                 Over::Version(held) => Some(held.clone()),
@@ -232,13 +237,13 @@ impl StoreSession for ConsulSession {
     async fn remove(&self, place: &Place) -> Result<()> {
         let Some(session) = self.sessions.of(place) else { return Ok(()) };
         // What another session holds stays.
-        self.requests.lock().await.destroy_session(&session).await?;
+        self.requests.lock().await.0.destroy_session(&session).await?;
         self.sessions.lost(place, &session);
         Ok(())
     }
 
     async fn end(&self) -> Result<()> {
-        let mut api = self.requests.lock().await;
+        let (api, _) = &mut *self.requests.lock().await;
         // Of nodes that were never written.
         for (place, session) in self.sessions.all() {
             api.destroy_session(&session).await?;

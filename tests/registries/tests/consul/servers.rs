@@ -70,7 +70,7 @@ fn plain(value: &str) -> String {
 #[test]
 fn keys_that_stay_and_ended_sessions_are_there_again_at_once() {
     run(async {
-        let consul = Consul::start();
+        let mut consul = Consul::start();
         let server = server(&consul.url("/gone", "update_interval=1h"), &[("metadata", "weight=7")]).await;
         let node = format!("gone/Arith/{}", address(&server));
         for key in [node.as_str(), "gone", "gone/Arith"] {
@@ -90,6 +90,12 @@ fn keys_that_stay_and_ended_sessions_are_there_again_at_once() {
         let again = until_entry(&consul, &node, |entry| entry.session.is_some()).await;
         assert_eq!(without_means(&again.value), "calls=*&connections=*&weight=8");
         assert_eq!((again.flags, again.session), (FLAGS, Some(session)));
+        // Over another connection, on which nothing had to be written.
+        consul.daemon_mut().down();
+        consul.daemon_mut().up();
+        until_entry(&consul, &node, |_| true).await;
+        consul.remove("gone/Arith").await;
+        until_entry(&consul, "gone/Arith", |entry| entry.value == "Arith").await;
         server.shutdown(LIMIT).await.unwrap();
         assert!(consul.entries(&node).await.is_empty());
     });
