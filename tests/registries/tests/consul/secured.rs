@@ -134,7 +134,7 @@ fn whoever_may_not_is_told_at_once() {
                 .start()
                 .await
                 .expect("it serves all the same");
-            let error = server.announced(Duration::from_secs(20)).await.expect_err(what);
+            let error = server.announced(Duration::from_secs(2)).await.expect_err(what);
             assert_eq!(error.kind(), ErrorKind::Auth, "{what}: {error}");
             assert!(!error.to_string().contains(ROOT) && !error.to_string().contains("66666666"), "{error}");
             server.close();
