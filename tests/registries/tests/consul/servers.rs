@@ -1,7 +1,7 @@
 //! What our servers write, and when.
 
 use crate::support::{
-    Duration, LIMIT, Registry, address, eventually, run, schemes, server, until_entry, without_means,
+    Duration, Instant, LIMIT, Registry, address, eventually, run, schemes, server, until_entry, without_means,
 };
 use bytes::Bytes;
 use rpcx::{Context, ErrorKind, Server};
@@ -98,6 +98,27 @@ fn keys_that_stay_and_ended_sessions_are_there_again_at_once() {
         until_entry(&consul, "gone/Arith", |entry| entry.value == "Arith").await;
         server.shutdown(LIMIT).await.unwrap();
         assert!(consul.entries(&node).await.is_empty());
+    });
+}
+
+#[test]
+fn a_key_that_consul_locks_for_a_while_is_taken_afterwards() {
+    run(async {
+        let consul = Consul::start();
+        // As a tool leaves it whose session has ended: for so long nobody may hold the key.
+        let session = r#"{"Behavior": "delete", "LockDelay": "3s", "TTL": "60s"}"#;
+        let session = consul.json("PUT", "/v1/session/create", session).await["ID"].as_str().unwrap().to_owned();
+        let node = "delay/Arith/tcp@127.0.0.1:1";
+        assert_eq!(consul.json("PUT", &format!("/v1/kv/{node}?acquire={session}"), "").await, true);
+        consul.destroy(&session).await;
+        let began = Instant::now();
+        let url = consul.url("/delay", "ttl=4s");
+        let server = server(&url, &[("metadata", "weight=7"), ("advertise", "tcp@127.0.0.1:1")]).await;
+        println!("a key that was locked for 3 s was taken after {:.1?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        until_entry(&consul, node, |entry| entry.session.is_some() && entry.value.contains("weight=7")).await;
+        server.shutdown(LIMIT).await.unwrap();
+        assert!(consul.entries("delay/Arith/").await.is_empty());
     });
 }
 
