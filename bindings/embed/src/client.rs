@@ -241,6 +241,8 @@ impl std::fmt::Debug for Client {
 /// What URLs may name: everything that the published packages have.
 pub(crate) fn schemes() -> Schemes {
     let schemes = Schemes::default().with(librpcx_dns::scheme());
+    #[cfg(feature = "consul")]
+    let schemes = schemes.with(librpcx_consul::scheme());
     #[cfg(feature = "etcd")]
     let schemes = schemes.with(librpcx_etcd::scheme());
     #[cfg(feature = "redis")]

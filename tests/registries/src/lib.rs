@@ -1,6 +1,7 @@
 //! Real registries for tests: each server on loopback, with ports and a data folder of its own, stopped by its process id; and
 //! what is expected of all of them, as a [`suite`].
 
+pub mod consul;
 pub mod daemon;
 pub mod etcd;
 pub mod go;

@@ -1,6 +1,7 @@
 //! A real registry for tests in other languages: `rpcx-registry NAME` starts it, says the beginning of its URL, and ends it when
 //! the input ends.
 
+use rpcx_registries::consul::Consul;
 use rpcx_registries::etcd::Etcd;
 use rpcx_registries::redis::Redis;
 use rpcx_registries::suite::Registry;
@@ -9,10 +10,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
+        Some("consul") => run::<Consul>(),
         Some("etcd") => run::<Etcd>(),
         Some("redis") => run::<Redis>(),
         other => {
             eprintln!("{}: not one of: etcd, redis", other.unwrap_or("no name"));
+            eprintln!("{}: not one of: consul, etcd", other.unwrap_or("no name"));
             return ExitCode::from(2);
         }
     }

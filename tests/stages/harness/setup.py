@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -54,6 +55,8 @@ _SERVERS = {
     "avahi-resolve": "avahi-utils libavahi-client3",
 }
 SERVERS = CACHE / "registries"
+# The last release of Debian that has Consul, and the package on amd64; later ones run what is in it.
+_CONSUL, _CONSUL_SHA256 = "bullseye", "e4e888bba104daba1d9161f49bfc52649a7e4efd45b1a7ead5bc54f2cb9c89d9"
 
 VENV = CACHE / "venv"
 
@@ -80,6 +83,7 @@ def prepare() -> None:
     _toolchains()
     _packages()
     _servers()
+    _consul()
     _python()
     _go()
     _run("cargo", "fetch", "--locked")
@@ -132,6 +136,38 @@ def _servers() -> None:
         redis.parent.mkdir(parents=True, exist_ok=True)
         redis.unlink(missing_ok=True)
         redis.symlink_to(shutil.which("redis-check-rdb", path=environment()["PATH"]) or "redis-check-rdb")
+
+
+def _consul() -> None:
+    """Unpacks Consul from where this machine has its packages, without touching the lists of them."""
+    if _which("consul"):
+        return
+    targets = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main")
+    listed = subprocess.run(targets, capture_output=True, text=True, check=False).stdout if _which("apt-get") else ""
+    mirrors = [mirror for mirror in listed.split() if not mirror.rstrip("/").endswith("-security")]
+    if not mirrors:
+        raise Missing("consul is missing: put version 1.8 or newer on the PATH")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("lists/partial", "cache/archives/partial"):
+            (folder / part).mkdir(parents=True)
+        keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        (folder / "list").write_text(f"deb [signed-by={keys}] {mirrors[0]} {_CONSUL} main\n", encoding="utf-8")
+        apart = {
+            "Dir::Etc::sourcelist": folder / "list",
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::lists": folder / "lists",
+            "Dir::Cache": folder / "cache",
+            "APT::Sandbox::User": "root",
+        }
+        apt = ("apt-get", "-q", *(f"-o{key}={value}" for key, value in apart.items()))
+        _run(*apt, "update")
+        _run(*apt, "download", "consul", folder=folder)
+        (package,) = folder.glob("consul_*.deb")
+        if hashlib.sha256(package.read_bytes()).hexdigest() != _CONSUL_SHA256:
+            raise Missing(f"{package.name} is not the package that is expected: put consul on the PATH")
+        SERVERS.mkdir(parents=True, exist_ok=True)
+        _run("dpkg-deb", "-x", str(package), str(SERVERS))
 
 
 def _python() -> None:

@@ -16,4 +16,5 @@ fn schemes() -> rpcx::discovery::Schemes {
         .with(librpcx_dns::scheme())
         .with(librpcx_etcd::scheme())
         .with(librpcx_redis::scheme())
+        .with(librpcx_consul::scheme())
 }
