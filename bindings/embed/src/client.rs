@@ -24,6 +24,7 @@ use crate::wait::wait;
 #[derive(Clone, Debug)]
 pub enum Discovery {
     /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `mdns://`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `nacos://…`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -249,6 +250,8 @@ pub(crate) fn schemes() -> Schemes {
     let schemes = schemes.with(librpcx_redis::scheme()).with(librpcx_redis::tls_scheme());
     #[cfg(feature = "mdns")]
     let schemes = schemes.with(librpcx_mdns::scheme());
+    #[cfg(feature = "nacos")]
+    let schemes = schemes.with(librpcx_nacos::scheme());
     schemes
 }
 

@@ -1,77 +1,9 @@
-//! A registry by its URL alone, as every language names it.
+//! etcd by its URL.
 #![cfg(feature = "etcd")]
 
-use rpcx_embed::{
-    Bytes, CallOptions, Client, ClientConfig, Discovery, Error, Kind, MethodFlags, Request, Server, ServerBuilder,
-    ServerConfig,
-};
-use rpcx_registries::etcd::Etcd;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn server(url: &str) -> Server {
-    let config = ServerConfig {
-        listen: vec!["tcp@127.0.0.1:0".into()],
-        registries: vec![url.to_owned()],
-        metadata: vec![(String::new(), "weight=7".to_owned())],
-        threads: 1,
-        ..ServerConfig::default()
-    };
-    let echo = |request: Request| {
-        let payload = request.payload().clone();
-        request.answer(Ok(payload));
-    };
-    ServerBuilder::new(config).method("Echo", "Raw", Arc::new(echo), MethodFlags::default()).start_blocking().unwrap()
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + LIMIT;
-    while !is_so() {
-        assert!(Instant::now() < until, "{what}: not so after {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Threads of this process by the start of their names.
-fn threads(name: &str) -> usize {
-    let names = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| {
-        // A thread may end meanwhile.
-        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-    });
-    names.filter(|text| text.starts_with(name)).count()
-}
+mod meeting;
 
 #[test]
 fn servers_and_clients_meet_there_and_leave_no_thread() {
-    let mut etcd = Etcd::start();
-    let url = etcd.url("/embed", "ttl=5s&max_reconnect_interval=500ms");
-    let first = server(&url);
-    let config = ClientConfig { discovery: Discovery::Url(url.clone()), ..ClientConfig::default() };
-    let client = Client::open(config).unwrap();
-    let method = client.method("Echo", "Raw").unwrap();
-    let call = || {
-        let options = CallOptions::new();
-        method.call_blocking(Kind::Call, Bytes::from_static(b"x"), options, || Ok::<(), Error>(()))
-    };
-    let reply = call().unwrap();
-    assert_eq!(*reply.server, *first.addresses().unwrap()[0]);
-    assert!(client.stats_json().unwrap().contains(r#""state":"live""#));
-    etcd.down();
-    until("the list is stale", || client.stats_json().unwrap().contains(r#""state":"stale""#));
-    call().unwrap();
-    etcd.wipe();
-    etcd.up();
-    let second = server(&url);
-    let mut seen = std::collections::BTreeSet::new();
-    until("both servers are called", || {
-        seen.insert(call().unwrap().server.to_string());
-        seen.len() == 2
-    });
-    first.shutdown_blocking(LIMIT, false, || Ok::<(), Error>(())).unwrap();
-    second.shutdown_blocking(LIMIT, false, || Ok::<(), Error>(())).unwrap();
-    client.close();
-    drop((method, client, first, second));
-    until("the threads end", || threads("rpcx-shard") == 0);
+    meeting::takes_place::<rpcx_registries::etcd::Etcd>();
 }

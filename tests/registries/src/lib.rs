@@ -7,6 +7,7 @@ pub mod etcd;
 pub mod go;
 pub mod mdns;
 pub mod network;
+pub mod nacos;
 mod ports;
 pub mod process;
 pub mod redis;

@@ -4,6 +4,7 @@
 use rpcx_registries::consul::Consul;
 use rpcx_registries::etcd::Etcd;
 use rpcx_registries::redis::Redis;
+use rpcx_registries::nacos::Nacos;
 use rpcx_registries::suite::Registry;
 use std::io::{Read, stdin};
 use std::process::ExitCode;
@@ -16,6 +17,8 @@ fn main() -> ExitCode {
         other => {
             eprintln!("{}: not one of: etcd, redis", other.unwrap_or("no name"));
             eprintln!("{}: not one of: consul, etcd", other.unwrap_or("no name"));
+        Some("nacos") => run::<Nacos>(),
+            eprintln!("{}: not one of: etcd, nacos", other.unwrap_or("no name"));
             return ExitCode::from(2);
         }
     }

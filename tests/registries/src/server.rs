@@ -34,6 +34,7 @@ async fn main() -> rpcx::Result<()> {
     let mut builder =
         Server::builder().schemes(Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_mdns::scheme()));
     let schemes = Schemes::default().with(librpcx_consul::scheme()).with(librpcx_etcd::scheme());
+    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_nacos::scheme());
     for argument in arguments {
         match argument.split_once('=') {
             Some(("bind", value)) => bind = value.to_owned(),

@@ -57,6 +57,8 @@ _SERVERS = {
 SERVERS = CACHE / "registries"
 # The last release of Debian that has Consul, and the package on amd64; later ones run what is in it.
 _CONSUL, _CONSUL_SHA256 = "bullseye", "e4e888bba104daba1d9161f49bfc52649a7e4efd45b1a7ead5bc54f2cb9c89d9"
+# A Nacos, which no distribution has: compiled, once.
+RNACOS = "0.8.8"
 
 VENV = CACHE / "venv"
 
@@ -84,6 +86,7 @@ def prepare() -> None:
     _packages()
     _servers()
     _consul()
+    _rnacos()
     _python()
     _go()
     _run("cargo", "fetch", "--locked")
@@ -168,6 +171,16 @@ def _consul() -> None:
             raise Missing(f"{package.name} is not the package that is expected: put consul on the PATH")
         SERVERS.mkdir(parents=True, exist_ok=True)
         _run("dpkg-deb", "-x", str(package), str(SERVERS))
+
+
+def _rnacos() -> None:
+    """Compiles r-nacos into .cache, which takes two to five minutes on two cores: less without debug information."""
+    if _which("rnacos"):
+        return
+    print(f"Compiling r-nacos {RNACOS}, a server of the registries' tests: some minutes, once.", flush=True)
+    fast = ("CARGO_PROFILE_DEV_DEBUG=0", "CARGO_PROFILE_DEV_STRIP=symbols", "CARGO_INCREMENTAL=0")
+    install = ("cargo", "install", "--locked", "--debug", "--root", str(SERVERS / "usr"), "--version", RNACOS, "rnacos")
+    _run("env", *fast, *install)
 
 
 def _python() -> None:

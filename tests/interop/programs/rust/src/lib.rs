@@ -17,4 +17,5 @@ fn schemes() -> rpcx::discovery::Schemes {
         .with(librpcx_etcd::scheme())
         .with(librpcx_redis::scheme())
         .with(librpcx_consul::scheme())
+        .with(librpcx_nacos::scheme())
 }
