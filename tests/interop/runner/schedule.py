@@ -22,6 +22,7 @@ from .certificates import Certificates
 from .driver import Driver
 from .languages import Languages
 from .process import ProgramError, Reaper
+from .registries import PREFIX, Registries
 from .scenario import Failure, Pair, Scenario, Unsupported
 from .server import Server
 from .template import UnknownVariable
@@ -62,6 +63,7 @@ class Schedule:
         self._idle: dict[str, list[Driver]] = {}
         self._dns = ""
         self._dns_lock = threading.Lock()
+        self._registries = Registries(folder, reaper)
         self._refused = socket.socket()
         self._refused.bind(("127.0.0.1", 0))  # bound and not listening: whoever dials it is refused
 
@@ -118,17 +120,15 @@ class Schedule:
         failure = ""
         skipped = ""
         try:
+            variables = self._variables(case, pair)
             for name, spec in case.servers.items():
-                spec = self._resolved(spec)
+                spec = _resolved(spec, variables)
                 language = pair.client if spec.side == "client" else pair.server
                 servers[name] = self._start(language, spec) if case.own_servers else self._share(language, spec)
                 server_logs[name] = 0 if case.own_servers else servers[name].program.stderr_size()
             driver = self._driver(pair.client, fresh=case.fresh_driver)
             client_log = driver.program.stderr_size()
             try:
-                variables = self._variables()
-                if "dns" in case.needs:
-                    variables["dns"] = self._dns_server()
                 Scenario(case, pair, servers, driver, variables).run()
                 if case.fresh_driver:
                     failure = driver.finish(time.monotonic() + _FINISH_SECONDS)
@@ -151,24 +151,21 @@ class Schedule:
             return Result(case.name, pair, FAILED, failure, "\n".join(filter(None, logs)), client_stderr)
         return Result(case.name, pair, PASSED)
 
-    def _variables(self) -> dict[str, str]:
+    def _variables(self, case: Case, pair: Pair) -> dict[str, str]:
         host, port = self._refused.getsockname()
-        return {**self._certificates.variables(), "dead": f"tcp@{host}:{port}", "folder": str(self._folder)}
+        found = {**self._certificates.variables(), "dead": f"tcp@{host}:{port}", "folder": str(self._folder)}
+        found["pair"] = f"{pair.client}-{pair.server}"
+        if "dns" in case.needs:
+            found["dns"] = self._dns_server()
+        for need in case.needs:
+            if need.startswith(PREFIX):
+                found["registry"] = self._registries.url(need.removeprefix(PREFIX))
+        return found
 
     def _dns_server(self) -> str:
         with self._dns_lock:
             self._dns = self._dns or dns.start(self._folder, self._reaper)
             return self._dns
-
-    def _resolved(self, spec: ServerSpec) -> ServerSpec:
-        """The server's arguments with the file names of the run."""
-        variables = self._variables()
-
-        def text(argument: str) -> str:
-            return re.sub(r"\{(\w+)\}", lambda found: variables.get(found[1], found[0]), argument)
-
-        listen = tuple(text(address) for address in spec.listen)
-        return dataclasses.replace(spec, args=tuple(text(argument) for argument in spec.args), listen=listen)
 
     def _start(self, language: str, spec: ServerSpec) -> Server:
         number = next(self._numbers)
@@ -266,3 +263,13 @@ class Schedule:
         with contextlib.suppress(OSError):
             self._refused.close()
         return results
+
+
+def _resolved(spec: ServerSpec, variables: dict[str, str]) -> ServerSpec:
+    """The server's arguments with the file names and registries of the run."""
+
+    def text(argument: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda found: variables.get(found[1], found[0]), argument)
+
+    listen = tuple(text(address) for address in spec.listen)
+    return dataclasses.replace(spec, args=tuple(text(argument) for argument in spec.args), listen=listen)

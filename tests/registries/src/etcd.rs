@@ -1,17 +1,16 @@
 //! An etcd of one member.
 
-use crate::ports::Port;
-use crate::process::{Process, program};
-use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, PutOptions, TlsOptions};
+use crate::Daemon;
+use crate::daemon::Program;
+use crate::process::{guarded, program};
+use crate::suite::Registry;
+use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, PutOptions, TlsOptions, Txn, TxnOp};
+use rpcx::discovery::Scheme;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-/// How long it may take to start, on a machine that is busy with others.
-const START: Duration = Duration::from_secs(60);
+use std::time::Duration;
 
 /// PEM files for TLS, with the same authority on both sides.
 #[derive(Clone, Debug)]
@@ -27,10 +26,7 @@ pub struct Pem {
 /// A server on loopback with its own data; killed when dropped.
 #[derive(Debug)]
 pub struct Etcd {
-    process: Option<Process>,
-    client: Port,
-    peer: Port,
-    folder: TempDir,
+    daemon: Daemon,
     pem: Option<Pem>,
 }
 
@@ -48,67 +44,12 @@ pub struct Entry {
 }
 
 impl Etcd {
-    /// Starts one.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    pub fn start() -> Etcd {
-        Etcd::start_with(None)
-    }
-
     /// Starts one that speaks TLS and asks for certificates of its authority.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start_with(pem: Option<Pem>) -> Etcd {
-        for _ in 0..3 {
-            let folder = tempfile::tempdir().expect("a folder");
-            let mut etcd = Etcd { process: None, client: Port::free(), peer: Port::free(), folder, pem: pem.clone() };
-            if etcd.try_up() {
-                return etcd;
-            }
-        }
-        panic!("etcd does not start");
-    }
-
-    /// Starts it again, with the data that it has.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    pub fn up(&mut self) {
-        assert!(self.try_up(), "etcd does not start again: {}", self.log());
-    }
-
-    /// Kills it (SIGKILL). Its data stay.
-    pub fn down(&mut self) {
-        self.process = None;
-    }
-
-    /// Takes the data of one that is down.
-    ///
-    /// # Panics
-    /// When they cannot be removed.
-    pub fn wipe(&self) {
-        assert!(self.process.is_none(), "it runs");
-        std::fs::remove_dir_all(self.folder.path().join("data")).expect("the data go");
-    }
-
-    /// Stops (`STOP`) or continues (`CONT`) the process.
-    ///
-    /// # Panics
-    /// When it is down.
-    pub fn signal(&self, name: &str) {
-        self.process.as_ref().expect("it runs").signal(name);
-    }
-
-    /// `host:port` for clients.
-    pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.client.number())
-    }
-
-    /// The URL of a base path, with further options: `url("/rpcx_test", "ttl=2s")`.
-    pub fn url(&self, base: &str, options: &str) -> String {
-        format!("etcd://{}?base_path={base}&{options}", self.host())
+    pub fn secured(pem: Pem) -> Etcd {
+        Etcd { daemon: Daemon::start(Member { pem: Some(pem.clone()) }), pem: Some(pem) }
     }
 
     /// The version that it says.
@@ -169,7 +110,7 @@ impl Etcd {
     ///
     /// # Panics
     /// When it cannot be written.
-    pub async fn put(&self, key: &str, value: &str, ttl: Option<i64>) {
+    pub async fn write(&self, key: &str, value: &str, ttl: Option<i64>) {
         let mut client = self.client(None).await;
         let options = match ttl {
             None => PutOptions::new(),
@@ -182,16 +123,87 @@ impl Etcd {
     ///
     /// # Panics
     /// When it cannot be removed.
-    pub async fn delete(&self, key: &str) {
+    pub async fn remove(&self, key: &str) {
         self.client(None).await.delete(key, None).await.expect("the key is removed");
     }
+}
 
-    fn try_up(&mut self) -> bool {
+impl Registry for Etcd {
+    const NAME: &'static str = "etcd";
+    const SHORT: &'static str = "ttl=2s";
+    // etcd ends leases late where it is busy.
+    const GONE: Duration = Duration::from_secs(8);
+
+    fn start() -> Self {
+        Etcd { daemon: Daemon::start(Member { pem: None }), pem: None }
+    }
+
+    fn scheme() -> impl Scheme + 'static {
+        librpcx_etcd::scheme()
+    }
+
+    fn daemon(&self) -> &Daemon {
+        &self.daemon
+    }
+
+    fn daemon_mut(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.daemon.port(0))
+    }
+
+    async fn nodes(&self, base: &str, service: &str) -> Option<Vec<(String, String)>> {
+        let prefix = format!("{base}/{service}/");
+        let entries = self.try_entries(&prefix).await.ok()?;
+        let node = |entry: Entry| Some((entry.key.strip_prefix(&prefix)?.to_owned(), entry.value));
+        Some(entries.into_iter().filter_map(node).collect())
+    }
+
+    /// With a lease of its own, as rpcx-ui does.
+    async fn put(&self, base: &str, service: &str, address: &str, metadata: &str) {
+        self.write(&format!("{base}/{service}/{address}"), metadata, Some(30)).await;
+    }
+
+    async fn delete(&self, base: &str, service: &str, address: &str) {
+        self.remove(&format!("{base}/{service}/{address}")).await;
+    }
+
+    async fn fill(&self, base: &str, service: &str, nodes: &[(String, String)]) {
+        let mut client = self.client(None).await;
+        let put = |(address, metadata): &(String, String)| {
+            TxnOp::put(format!("{base}/{service}/{address}"), metadata.as_str(), None)
+        };
+        for some in nodes.chunks(100) {
+            let puts: Vec<_> = some.iter().map(put).collect();
+            client.txn(Txn::new().and_then(puts)).await.expect("the keys are written");
+        }
+    }
+}
+
+/// How it is started.
+struct Member {
+    pem: Option<Pem>,
+}
+
+impl Program for Member {
+    fn name(&self) -> &'static str {
+        "etcd"
+    }
+
+    /// For clients, and for other members.
+    fn ports(&self) -> usize {
+        2
+    }
+
+    fn command(&self, folder: &Path, ports: &[u16]) -> Command {
         let scheme = if self.pem.is_some() { "https" } else { "http" };
-        let client = format!("{scheme}://{}", self.host());
-        let peer = format!("http://127.0.0.1:{}", self.peer.number());
-        let data = self.folder.path().join("data").display().to_string();
-        let mut arguments: Vec<String> = [
+        let client = format!("{scheme}://127.0.0.1:{}", ports[0]);
+        let peer = format!("http://127.0.0.1:{}", ports[1]);
+        let data = folder.join("data").display().to_string();
+        let mut command = guarded(&program("etcd"));
+        for (name, value) in [
             ("name", "t1"),
             ("data-dir", &data),
             ("listen-client-urls", &client),
@@ -201,38 +213,28 @@ impl Etcd {
             ("initial-cluster", &format!("t1={peer}")),
             ("logger", "zap"),
             ("log-level", "error"),
-            ("listen-metrics-urls", ""),
-        ]
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()])
-        .collect();
-        arguments.push("--unsafe-no-fsync".to_owned());
+        ] {
+            command.arg(format!("--{name}")).arg(value);
+        }
+        command.arg("--unsafe-no-fsync");
         if let Some(pem) = &self.pem {
             let files = [("trusted-ca-file", &pem.ca), ("cert-file", &pem.cert), ("key-file", &pem.key)];
-            arguments.extend(files.iter().flat_map(|(name, path)| [format!("--{name}"), path.display().to_string()]));
-            arguments.push("--client-cert-auth".to_owned());
-        }
-        let mut process = Process::start(&program("etcd"), &arguments, &self.folder.path().join("log"));
-        let until = Instant::now() + START;
-        while process.is_alive() && Instant::now() < until {
-            // What answers on the port may be another server, if this one has died of that.
-            if self.is_ready() && process.is_alive() {
-                self.process = Some(process);
-                return true;
+            for (name, path) in files {
+                command.arg(format!("--{name}")).arg(path);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            command.arg("--client-cert-auth");
         }
-        false
+        command
     }
 
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, ports: &[u16]) -> bool {
+        let host = ("127.0.0.1", ports[0]);
         if self.pem.is_some() {
             // It listens only when it has a leader.
-            return TcpStream::connect(self.host()).is_ok();
+            return TcpStream::connect(host).is_ok();
         }
         let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(self.host())?;
+            let mut stream = TcpStream::connect(host)?;
             stream.set_read_timeout(Some(Duration::from_secs(2)))?;
             stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
             let mut answer = String::new();
@@ -240,9 +242,5 @@ impl Etcd {
             Ok(answer)
         };
         ask().is_ok_and(|answer| answer.contains("\"true\""))
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

@@ -1,10 +1,14 @@
-//! Real registries for tests: each server on loopback, with ports and a data folder of its own, stopped by its process id.
+//! Real registries for tests: each server on loopback, with ports and a data folder of its own, stopped by its process id; and
+//! what is expected of all of them, as a [`suite`].
 
+pub mod daemon;
 pub mod etcd;
 pub mod go;
 mod ports;
-mod process;
+pub mod process;
+pub mod suite;
 pub mod wait;
 
+pub use daemon::Daemon;
 pub use ports::Port;
 pub use process::{Process, Talker};

@@ -14,16 +14,15 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program that says nothing that matters; its output goes to `log`.
+    /// Starts what [`guarded`] made, which says nothing that matters; its output goes to `log`.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start(program: &str, arguments: &[String], log: &Path) -> Process {
+    pub fn start(mut command: Command, log: &Path) -> Process {
         let output = std::fs::File::create(log).expect("a log");
         let errors = output.try_clone().expect("a log");
-        let mut command = dying_with_us(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(output).stderr(errors);
-        Process { child: command.spawn().unwrap_or_else(|error| panic!("{program}: {error}: run `make setup`")) }
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        Process { child: command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: run `make setup`")) }
     }
 
     /// Its process id.
@@ -75,13 +74,13 @@ impl Drop for Process {
 }
 
 /// The program of a registry: where `make setup` has unpacked it, else what the path has.
-pub(crate) fn program(name: &str) -> String {
+pub fn program(name: &str) -> String {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr/bin").join(name);
     if unpacked.is_file() { unpacked.display().to_string() } else { name.to_owned() }
 }
 
 /// The command for a program that is killed when the thread that starts it ends, however that comes.
-fn dying_with_us(program: &str) -> Command {
+pub fn guarded(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.arg("--pdeathsig").arg("KILL").arg("--").arg(program);
     command
@@ -103,7 +102,7 @@ impl Talker {
     /// # Panics
     /// When it cannot be started.
     pub fn start(program: &str, arguments: &[String]) -> Talker {
-        let mut command = dying_with_us(program);
+        let mut command = guarded(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
         let (sender, lines) = channel();

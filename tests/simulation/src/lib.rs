@@ -10,6 +10,5 @@
 pub mod ejection;
 pub mod hashing;
 pub mod partition;
-pub mod plot;
 pub mod storm;
 mod world;

@@ -1,7 +1,7 @@
 //! Runs every simulation and draws what came out: `rpcx-simulation FOLDER`.
 
 use rpcx::resilience::{BreakerRules, BudgetRules, EjectionRules};
-use rpcx_simulation::plot::{Line, Panel, chart, line};
+use rpcx_plot::{Line, Panel, chart, line};
 use rpcx_simulation::{ejection, hashing, partition, storm};
 use std::path::Path;
 
@@ -15,8 +15,8 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-fn seconds((from, to): (u64, u64)) -> Option<(f64, f64)> {
-    Some((from as f64, to as f64))
+fn seconds((from, to): (u64, u64)) -> Vec<(f64, f64)> {
+    vec![(from as f64, to as f64)]
 }
 
 fn storms() -> String {
@@ -28,6 +28,7 @@ fn storms() -> String {
             line("with unlimited retries", "without", without.iter().map(|second| figure(second) as f64)),
         ],
         shaded: seconds(storm::TROUBLE),
+        marks: Vec::new(),
     };
     let panels = [
         panel("good answers a second", |second| second.answered),
@@ -45,6 +46,7 @@ fn ejections() -> String {
             line("without", "without", without.iter().map(figure)),
         ],
         shaded: seconds(ejection::TROUBLE),
+        marks: Vec::new(),
     };
     let out = Panel {
         title: "servers that are out",
@@ -53,6 +55,7 @@ fn ejections() -> String {
             line("good ones", "third", with.iter().map(|second| second.good_out as f64)),
         ],
         shaded: seconds(ejection::TROUBLE),
+        marks: Vec::new(),
     };
     let panels = [
         both("failed calls, %", |second| second.failed * 100.0),
@@ -71,11 +74,13 @@ fn partitions() -> String {
             line("without", "without", without.iter().map(figure)),
         ],
         shaded: seconds(partition::TROUBLE),
+        marks: Vec::new(),
     };
     let open = Panel {
         title: "breakers that are not closed",
         lines: vec![line("with breakers", "with", with.iter().map(|second| second.open as f64))],
         shaded: seconds(partition::TROUBLE),
+        marks: Vec::new(),
     };
     let panels = [
         both("attempts at servers beyond the cut, a second", |second| second.beyond as f64),
@@ -99,7 +104,8 @@ fn hashes() -> String {
             curve("of 100 servers", "with", 100, 100),
             curve("of 1,000 servers", "without", 1_000, 100),
         ],
-        shaded: None,
+        shaded: Vec::new(),
+        marks: Vec::new(),
     };
     chart("One of n servers leaves: the keys that move, ordered by how many", "% of the leaves", &[panel])
 }

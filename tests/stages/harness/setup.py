@@ -39,7 +39,9 @@ _HEADERS = {
     "google/protobuf/message.h": ("libprotobuf-dev", "protobuf-compiler"),
     "nlohmann/json.hpp": ("nlohmann-json3-dev",),
 }
-_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", "tests/registries/go/etcd")
+# The Go programs on registries, each a module because their libraries do not go together.
+REGISTRY_PEERS = tuple(sorted(str(at.parent.relative_to(ROOT)) for at in ROOT.glob("tests/registries/go/*/go.mod")))
+_GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 
 # Registries, which are unpacked and not installed: a package of a server would start it.
 _SERVERS = {"etcd": "etcd-server"}

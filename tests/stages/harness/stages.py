@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .setup import REGISTRY_PEERS
 from .stage import ROOT, Stage
 
 _RUN = "tests/stages/run"
@@ -9,16 +10,17 @@ _PYTHON = (
     "examples/demo/languages",
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run", "tests/parity", "tests/parity/run"),
     *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
-    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package"),
+    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package", "tests/registries/python"),
 )
 _GO_MODULES = (
     "tests/interop/programs/go",
     "tests/vectors/go",
-    "tests/registries/go/etcd",
+    *REGISTRY_PEERS,
     "bench/go",
     "bench/go/harness",
 )
 _CARGO = ("--locked", "--workspace", "--all-features")
+_REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
@@ -51,6 +53,7 @@ LINT = (
             ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver idle"),
             ("sh", "-c", "cd python && mypy --no-error-summary src/rpcx tests"),
             ("mypy", "--no-error-summary", "--config-file", "tests/interop/programs/python/mypy.ini"),
+            ("sh", "-c", "cd python && mypy --no-error-summary ../tests/registries/python/*.py"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/run"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/cpp/run"),
             ("mypy", "--strict", "--no-error-summary", "packaging/package"),
@@ -114,6 +117,12 @@ TESTS = (
         ),
         folder="python",
         about="unit tests, lifetimes, examples; the stubs against the module",
+    ),
+    Stage(
+        "registries",
+        (("cargo", "test", *_CARGO, *_REGISTRIES, "--", "--ignored", "python::"),),
+        environment={"PYTHONPATH": str(ROOT / "python/src")},
+        about="servers and callers in Python while registries fail; those in Rust are among cargo's tests",
     ),
     Stage("python install", (("tests/packaging/python",),), minutes=20, about="the wheel in a new environment"),
     Stage(
@@ -193,6 +202,13 @@ def deep(lengths: float) -> tuple[Stage, ...]:
             about="faults in any order on connections under load",
         ),
         PROGRAMS,
+        Stage(
+            "registries",
+            (("cargo", "test", *_CARGO, "--release", *_REGISTRIES, "--", "--include-ignored", "--nocapture"),),
+            environment={**_OPTIMIZED, "PYTHONPATH": str(ROOT / "python/src")},
+            minutes=30,
+            about="a minute of faults for every registry, and its tests with servers and callers in Python",
+        ),
         Stage(
             "interop",
             (("tests/interop/run", "--deep"),) * max(1, round(2 * lengths))

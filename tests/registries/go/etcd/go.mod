@@ -77,4 +77,7 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260114163908-3f89685c29c3 // indirect
 	google.golang.org/grpc v1.78.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
+	librpcx.test/registries/peer v0.0.0
 )
+
+replace librpcx.test/registries/peer => ../peer

@@ -1,6 +1,6 @@
 //! Passwords, TLS, several endpoints.
 
-use crate::support::{LIMIT, address, discovery, eventually, run, schemes, server, until_seen};
+use crate::support::{LIMIT, Registry, address, discovery, eventually, run, schemes, server, until_seen};
 use etcd_client::{Permission, PermissionType};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rpcx::{ErrorKind, Server};
@@ -34,7 +34,7 @@ fn tls_with_certificates_of_both_sides_and_several_endpoints() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let pem = pem(folder.path());
-        let etcd = Etcd::start_with(Some(pem.clone()));
+        let etcd = Etcd::secured(pem.clone());
         // Two members that are not there, around the one that is.
         let (before, after) = (Port::free(), Port::free());
         let hosts = format!("127.0.0.1:{},{},127.0.0.1:{}", before.number(), etcd.host(), after.number());

@@ -1,6 +1,6 @@
 //! What Go's programs wrote, from `tests/vectors/registries.json`: our clients read it, our servers write the same.
 
-use crate::support::{discovery, run, until_seen};
+use crate::support::{Registry, discovery, run, until_seen};
 use rpcx::discovery::refreshed;
 use rpcx_registries::etcd::Etcd;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn whatever_go_wrote_is_read() {
                 let mut services: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
                 for entry in entries {
                     let (key, value) = (text(entry, "key"), text(entry, "value"));
-                    etcd.put(key, value, None).await;
+                    etcd.write(key, value, None).await;
                     let (base, rest) = key.split_at(key[1..].find('/').map_or(key.len(), |slash| slash + 1));
                     if let Some((service, address)) = rest.trim_start_matches('/').split_once('/') {
                         let node = if value.is_empty() { address.to_owned() } else { format!("{address}?{value}") };
@@ -55,7 +55,7 @@ fn whatever_go_wrote_is_read() {
                     read += 1;
                 }
                 for entry in entries {
-                    etcd.delete(text(entry, "key")).await;
+                    etcd.remove(text(entry, "key")).await;
                 }
                 println!("{layout}: {when}");
             }

@@ -9,3 +9,8 @@ pub mod hello;
 pub mod messages;
 pub mod server;
 pub mod signal;
+
+/// The discoveries and registries that a URL may name: all that there are.
+fn schemes() -> rpcx::discovery::Schemes {
+    rpcx::discovery::Schemes::default().with(librpcx_dns::scheme()).with(librpcx_etcd::scheme())
+}

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::{misuse, options};
 use rpcx::Result;
 use rpcx::client::Client;
-use rpcx::discovery::{Discovery, Multiple, Node, Schemes};
+use rpcx::discovery::{Discovery, Multiple, Node};
 use rpcx::protocol::SerializeType;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -64,7 +64,7 @@ impl Clients {
 /// A URL, an address, or a list of addresses.
 fn open(discovery: Option<Value>) -> Result<Arc<dyn Discovery>> {
     let discovery: Arc<dyn Discovery> = match discovery {
-        Some(Value::String(url)) => Schemes::default().with(librpcx_dns::scheme()).open(&url)?,
+        Some(Value::String(url)) => crate::schemes().open(&url)?,
         Some(Value::Array(list)) => Arc::new(Multiple::new(list.iter().map(node).collect::<Result<_>>()?)),
         other => {
             let shown = other.unwrap_or_default();

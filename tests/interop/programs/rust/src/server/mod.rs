@@ -25,7 +25,7 @@ usage: server --listen ADDRESS… [--meta QUERY] [--auth TOKEN] [--option NAME=V
 Serves the interop test services until SIGTERM. What ends in … takes several values or is repeated.
 
   --listen ADDRESS         tcp@127.0.0.1:0, unix@/run/x.sock, …; port 0 is chosen by the system
-  --registry URL           no registry is built in
+  --registry URL           where it announces itself; repeated for several
   --meta QUERY             metadata for the registry
   --auth TOKEN             every other token is refused
   --option NAME=VALUE      a server option by its name
@@ -61,14 +61,16 @@ pub async fn run() -> std::io::Result<()> {
 }
 
 fn builder(args: &Args, tally: &Arc<Tally>) -> Result<ServerBuilder, String> {
-    if let Some(url) = args.all("registry").first() {
-        return Err(format!("--registry {url}: no registry is built in"));
-    }
     if args.all("listen").is_empty() {
         return Err("--listen ADDRESS is missing".into());
     }
-    args.one("meta")?;
-    let mut builder = services(Server::builder(), tally);
+    let mut builder = services(Server::builder(), tally).schemes(crate::schemes());
+    for url in args.all("registry") {
+        builder = builder.registry_url(url);
+    }
+    if let Some(metadata) = args.one("meta")? {
+        builder = builder.option("metadata", metadata);
+    }
     for address in args.all("listen") {
         builder = builder.bind(address);
     }

@@ -6,6 +6,7 @@ const STYLE: &str = r#"
 text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
 .title { font-size: 15px; font-weight: 600 } .panel { font-size: 13px; font-weight: 600 } .tick { fill: #59636e }
 polyline { fill: none; stroke-width: 2 } .axis { stroke: #d1d9e0 } .trouble { fill: #8c959f; opacity: 0.15 }
+.mark { stroke: #8c959f; stroke-dasharray: 3 3 }
 .with { stroke: #0969da } .without { stroke: #bc4c00 } .third { stroke: #8c959f }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc } .tick { fill: #9198a1 } .axis { stroke: #3d444d }
@@ -36,7 +37,9 @@ pub struct Panel {
     /// What is drawn.
     pub lines: Vec<Line>,
     /// From where to where the background is shaded.
-    pub shaded: Option<(f64, f64)>,
+    pub shaded: Vec<(f64, f64)>,
+    /// What happened when, as numbers that a text explains.
+    pub marks: Vec<(f64, String)>,
 }
 
 /// A line of one figure a second.
@@ -68,13 +71,18 @@ fn draw(out: &mut String, panel: &Panel, x_title: &str) -> std::fmt::Result {
     let top = round_up(points().map(|point| point.1).fold(0.0, f64::max));
     let place = |x: f64, y: f64| (x / last * width, HEAD + HEIGHT * (1.0 - y / top));
     writeln!(out, "<text class=\"panel\" x=\"0\" y=\"16\">{}</text>", panel.title)?;
-    if let Some((from, to)) = panel.shaded {
+    for &(from, to) in &panel.shaded {
         let ((left, _), (right, _)) = (place(from, 0.0), place(to, 0.0));
         let wide = right - left;
         writeln!(
             out,
             "<rect class=\"trouble\" x=\"{left:.1}\" y=\"{HEAD}\" width=\"{wide:.1}\" height=\"{HEIGHT}\"/>"
         )?;
+    }
+    for (at, text) in &panel.marks {
+        let (x, _) = place(*at, 0.0);
+        writeln!(out, "<line class=\"mark\" x1=\"{x:.1}\" y1=\"{HEAD}\" x2=\"{x:.1}\" y2=\"{}\"/>", HEAD + HEIGHT)?;
+        writeln!(out, "<text class=\"tick\" x=\"{:.1}\" y=\"{}\">{text}</text>", x + 3.0, HEAD + 11.0)?;
     }
     for step in 0..=4 {
         let value = top * f64::from(step) / 4.0;
