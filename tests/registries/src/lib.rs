@@ -8,6 +8,7 @@ mod ports;
 pub mod process;
 pub mod suite;
 pub mod wait;
+pub mod zookeeper;
 
 pub use daemon::Daemon;
 pub use ports::Port;

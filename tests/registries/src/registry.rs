@@ -3,14 +3,16 @@
 
 use rpcx_registries::etcd::Etcd;
 use rpcx_registries::suite::Registry;
+use rpcx_registries::zookeeper::ZooKeeper;
 use std::io::{Read, stdin};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("etcd") => run::<Etcd>(),
+        Some("zookeeper") => run::<ZooKeeper>(),
         other => {
-            eprintln!("{}: not one of: etcd", other.unwrap_or("no name"));
+            eprintln!("{}: not one of: etcd, zookeeper", other.unwrap_or("no name"));
             return ExitCode::from(2);
         }
     }
