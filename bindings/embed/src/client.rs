@@ -23,7 +23,8 @@ use crate::wait::wait;
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
 pub enum Discovery {
-    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`,
+    /// `zookeeper://…`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -243,6 +244,8 @@ pub(crate) fn schemes() -> Schemes {
     let schemes = Schemes::default().with(librpcx_dns::scheme());
     #[cfg(feature = "etcd")]
     let schemes = schemes.with(librpcx_etcd::scheme());
+    #[cfg(feature = "zookeeper")]
+    let schemes = schemes.with(librpcx_zookeeper::scheme());
     schemes
 }
 

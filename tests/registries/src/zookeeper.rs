@@ -65,8 +65,16 @@ impl ZooKeeper {
     /// # Panics
     /// When it does not.
     pub fn version(&self) -> String {
-        let told = told(self.daemon.port(0)).expect("it answers");
+        let told = told(self.daemon.port(0), b"srvr").expect("it answers");
         told.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The sessions that live, as it tells them.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn sessions(&self) -> String {
+        told(self.daemon.port(0), b"dump").expect("it answers")
     }
 
     /// Where it listens without TLS.
@@ -227,12 +235,13 @@ impl Registry for ZooKeeper {
         let session = self.session().await.expect("a session");
         for some in nodes.chunks(100) {
             let nodes: Vec<_> = some.iter().map(|(address, data)| (format!("{of_service}/{address}"), data)).collect();
-            let create = |(path, data): &'_ (String, &String)| (path.clone(), data.as_bytes().to_vec());
-            let created: Vec<_> = nodes.iter().map(create).collect();
-            let changes: Vec<_> = created
-                .iter()
-                .map(|(path, data)| Change::Create { path, data, ephemeral: false, acl: Acl::Open })
-                .collect();
+            let create = |(path, data): &'_ (String, &String)| Change::Create {
+                path,
+                data: data.as_bytes(),
+                ephemeral: false,
+                acl: Acl::Open,
+            };
+            let changes: Vec<_> = nodes.iter().map(|node| create(node)).collect();
             session.change_all(&changes).await.expect("an answer").expect("the nodes are written");
         }
     }
@@ -259,7 +268,7 @@ impl Program for Standalone {
         let data = folder.join("data");
         let mut text = format!(
             "tickTime=200\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n\
-             4lw.commands.whitelist=srvr\nminSessionTimeout=400\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n",
+             4lw.commands.whitelist=srvr,dump\nminSessionTimeout=400\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n",
             data.display(),
             ports[0],
         );
@@ -286,25 +295,30 @@ impl Program for Standalone {
 
     fn is_ready(&self, ports: &[u16]) -> bool {
         // It says so only when it takes requests.
-        let plain = told(ports[0]).is_ok_and(|answer| answer.contains("Mode: standalone"));
+        let plain = told(ports[0], b"srvr").is_ok_and(|answer| answer.contains("Mode: standalone"));
         plain && (self.pem.is_none() || TcpStream::connect(("127.0.0.1", ports[1])).is_ok())
     }
 }
 
-/// What `make setup` has unpacked, else what is installed, which names its own libraries.
+/// The jars that it needs: where `make setup` has unpacked them, else those that are installed.
 fn class_path() -> String {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr/share/java");
-    if unpacked.join("zookeeper.jar").is_file() {
-        return unpacked.join("*").display().to_string();
-    }
-    "/usr/share/java/zookeeper.jar".to_owned()
+    let folder = if unpacked.join("zookeeper.jar").is_file() { unpacked } else { "/usr/share/java".into() };
+    let netty = ["buffer", "codec", "common", "handler", "resolver", "transport", "transport-native-unix-common"];
+    ["zookeeper", "zookeeper-jute", "slf4j-api", "metrics-core", "snappy-java"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(netty.into_iter().map(|part| format!("netty-{part}")))
+        .map(|name| folder.join(name + ".jar").display().to_string())
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
 /// What a server says of itself.
-fn told(port: u16) -> std::io::Result<String> {
+fn told(port: u16, command: &[u8]) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    stream.write_all(b"srvr")?;
+    stream.write_all(command)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

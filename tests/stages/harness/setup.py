@@ -45,6 +45,8 @@ _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 
 # Registries, which are unpacked and not installed: a package of a server would start it.
 _SERVERS = {"etcd": "etcd-server"}
+# ZooKeeper is no program: a library for Java, and what it needs.
+_ZOOKEEPER = ("libzookeeper-java", "libslf4j-java", "libnetty-java", "libdropwizard-metrics-java", "libsnappy-java")
 SERVERS = CACHE / "registries"
 
 VENV = CACHE / "venv"
@@ -104,19 +106,26 @@ def _packages() -> None:
 def _servers() -> None:
     """Unpacks the servers of the registries' tests into .cache; needs no root where the package lists are current."""
     for program, package in _SERVERS.items():
-        if _which(program):
-            continue
-        if not _which("apt-get"):
-            raise Missing(f"{program} is missing: put it on the PATH")
-        with tempfile.TemporaryDirectory() as folder:
-            download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
-            if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
-                _run("apt-get", "update", "-q")
-            if not list(Path(folder).glob("*.deb")):
-                _run(*download, folder=Path(folder))
-            SERVERS.mkdir(parents=True, exist_ok=True)
-            for file in Path(folder).glob("*.deb"):
-                _run("dpkg-deb", "-x", str(file), str(SERVERS))
+        if not _which(program):
+            _unpack(program, package)
+    jars = Path("usr/share/java/zookeeper.jar")
+    if not (Path("/") / jars).is_file() and not (SERVERS / jars).is_file():
+        for package in _ZOOKEEPER:
+            _unpack("ZooKeeper", package)
+
+
+def _unpack(program: str, package: str) -> None:
+    if not _which("apt-get"):
+        raise Missing(f"{program} is missing: put it on the PATH, or install the Debian package {package}")
+    with tempfile.TemporaryDirectory() as folder:
+        download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+        if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
+            _run("apt-get", "update", "-q")
+        if not list(Path(folder).glob("*.deb")):
+            _run(*download, folder=Path(folder))
+        SERVERS.mkdir(parents=True, exist_ok=True)
+        for file in Path(folder).glob("*.deb"):
+            _run("dpkg-deb", "-x", str(file), str(SERVERS))
 
 
 def _python() -> None:

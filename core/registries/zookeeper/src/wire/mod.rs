@@ -9,6 +9,8 @@ mod messages;
 mod packets;
 mod session;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 pub use ensemble::{Ensemble, Server};
 pub use messages::{Acl, Change, Code, Event, EventKind, Stat};

@@ -12,5 +12,8 @@ pub mod signal;
 
 /// The discoveries and registries that a URL may name: all that there are.
 fn schemes() -> rpcx::discovery::Schemes {
-    rpcx::discovery::Schemes::default().with(librpcx_dns::scheme()).with(librpcx_etcd::scheme())
+    rpcx::discovery::Schemes::default()
+        .with(librpcx_dns::scheme())
+        .with(librpcx_etcd::scheme())
+        .with(librpcx_zookeeper::scheme())
 }
