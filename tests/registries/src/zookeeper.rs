@@ -215,9 +215,8 @@ impl Registry for ZooKeeper {
     async fn nodes(&self, base: &str, service: &str) -> Option<Vec<(String, String)>> {
         let of_service = format!("{}/{service}", rooted(base));
         let asked = tokio::time::timeout(PATIENCE, self.try_entries(&of_service)).await;
-        let node = |entry: Entry| {
-            Some((entry.path.strip_prefix(&of_service)?.strip_prefix('/')?.to_owned(), entry.data))
-        };
+        let node =
+            |entry: Entry| Some((entry.path.strip_prefix(&of_service)?.strip_prefix('/')?.to_owned(), entry.data));
         Some(asked.ok()?.ok()?.into_iter().filter_map(node).collect())
     }
 

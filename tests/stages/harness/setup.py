@@ -46,7 +46,8 @@ _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 # Registries, which are unpacked and not installed: a package of a server would start it.
 _SERVERS = {"etcd": "etcd-server"}
 # ZooKeeper is no program: a library for Java, and what it needs.
-_ZOOKEEPER = ("libzookeeper-java", "libslf4j-java", "libnetty-java", "libdropwizard-metrics-java", "libsnappy-java")
+# That by which it is known to be there comes last.
+_ZOOKEEPER = ("libslf4j-java", "libnetty-java", "libdropwizard-metrics-java", "libsnappy-java", "libzookeeper-java")
 SERVERS = CACHE / "registries"
 
 VENV = CACHE / "venv"

@@ -21,13 +21,8 @@ pub(crate) async fn open(
         let tls = read.map_err(|error| Error::new(Reason::InternalSystem, format!("zookeeper: {error}")))?;
         transports = transports.with_client_tls(tls?);
     }
-    let server = Server {
-        hosts: options.hosts.clone(),
-        transports,
-        user: options.user.clone(),
-        timeout: options.ttl,
-        beat,
-    };
+    let server =
+        Server { hosts: options.hosts.clone(), transports, user: options.user.clone(), timeout: options.ttl, beat };
     ensemble.open(&server, before).await
 }
 

@@ -168,7 +168,8 @@ impl ZookeeperSession {
         let Place { service, address } = place;
         let strange = |part: &str| part.is_empty() || matches!(part, "." | "..") || part.chars().any(char::is_control);
         if address.contains('/') || strange(address) || service.split('/').any(strange) {
-            let text = format!("zookeeper: {place} has no place there: a name is not empty, and an address has no slash");
+            let text =
+                format!("zookeeper: {place} has no place there: a name is not empty, and an address has no slash");
             return Err(Error::new(Reason::ConfigBadAddress, text));
         }
         Ok(())

@@ -22,11 +22,7 @@ fn pem(folder: &Path) -> [PathBuf; 3] {
         std::fs::write(&path, text).unwrap();
         path
     };
-    [
-        write("ca.pem", authority.pem()),
-        write("cert.pem", certificate.pem()),
-        write("key.pem", key.serialize_pem()),
-    ]
+    [write("ca.pem", authority.pem()), write("cert.pem", certificate.pem()), write("key.pem", key.serialize_pem())]
 }
 
 #[test]

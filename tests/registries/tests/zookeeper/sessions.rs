@@ -28,10 +28,11 @@ fn a_session_goes_on_in_a_registry_that_restarts_with_its_data() {
 fn a_server_that_stood_still_for_longer_than_its_session_is_there_again_at_once() {
     run(async {
         let registry = ZooKeeper::start();
-        let (server, at) =
-            server_process(rpcx_registries::rust!(), &registry.url("/still", "update_interval=1h&ttl=1s"), &[
-                "metadata=weight=7",
-            ]);
+        let (server, at) = server_process(
+            rpcx_registries::rust!(),
+            &registry.url("/still", "update_interval=1h&ttl=1s"),
+            &["metadata=weight=7"],
+        );
         let mut server = server;
         let node = format!("/still/Arith/{at}");
         let before = until_entry(&registry, &node, |_| true).await;

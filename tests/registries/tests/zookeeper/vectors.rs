@@ -72,7 +72,8 @@ fn what_go_writes_over_an_operators_edit_is_what_we_write() {
     snapshots(&vectors["zookeeper"]["operator_edit_and_resurrection"], &mut found);
     let (_, entries) = found.iter().find(|(when, _)| *when == "operator set, after a tick").expect("the edit");
     let node = |path: &str| {
-        let entry = entries.iter().find(|entry| text(entry, "path").starts_with(path) && text(entry, "path").contains('@'));
+        let entry =
+            entries.iter().find(|entry| text(entry, "path").starts_with(path) && text(entry, "path").contains('@'));
         text(entry.expect("a node"), "data")
     };
     let means = [("calls", "0.00"), ("connections", "0.00")];

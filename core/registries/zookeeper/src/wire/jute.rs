@@ -137,7 +137,7 @@ mod tests {
         writer.bytes(b"a");
         writer.bytes(b"");
         let packet = writer.finish();
-        assert_eq!(packet[..4], 30_i32.to_be_bytes());
+        assert_eq!(packet[..4], 32_i32.to_be_bytes());
         let mut reader = Reader::new(packet.slice(4..));
         assert_eq!((reader.int(), reader.long(), reader.bool()), (Ok(-7), Ok(i64::MIN), Ok(true)));
         assert_eq!((reader.text(), reader.texts()), (Ok("é".into()), Ok(vec!["a".into(), String::new()])));

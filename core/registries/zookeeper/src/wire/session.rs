@@ -103,11 +103,7 @@ impl Session {
 
     /// Waits until the connection is lost; gives the reason.
     pub async fn lost(&self) -> Error {
-        let mut lost = self.shared.lost.subscribe();
-        match lost.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_else(gone),
-            Err(_) => gone(),
-        }
+        self.shared.why_lost().await
     }
 
     /// Ends the session at the servers, with all that lives by it. Returns at once; a moment later the connection is gone.
@@ -241,15 +237,11 @@ impl Session {
     }
 }
 
-fn gone() -> Error {
-    Error::new(Reason::ClosedLocal, "zookeeper: the session is gone")
-}
-
 impl Answer {
     async fn reply(self) -> Result<Reply> {
         match self.reply.await {
             Ok(reply) => Ok(reply),
-            Err(_) => Err(self.shared.lost.borrow().clone().unwrap_or_else(gone)),
+            Err(_) => Err(self.shared.why_lost().await),
         }
     }
 

@@ -57,16 +57,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     pub(crate) fn new(zxid: Arc<AtomicI64>) -> Self {
-        Self {
-            zxid,
-            pending: Mutex::default(),
-            listeners: Mutex::default(),
-            lost: watch::Sender::new(None),
-        }
+        Self { zxid, pending: Mutex::default(), listeners: Mutex::default(), lost: watch::Sender::new(None) }
     }
 
     pub(crate) fn listen(&self, path: &str, events: &mpsc::UnboundedSender<Event>) {
         lock(&self.listeners).insert(path.to_owned(), events.clone());
+    }
+
+    /// Waits until the connection is lost; gives the reason.
+    pub(crate) async fn why_lost(&self) -> Error {
+        let mut lost = self.lost.subscribe();
+        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        // The sender is in `self`.
+        reason.unwrap_or_else(|| Error::new(Reason::ClosedLocal, "zookeeper: the session is gone"))
     }
 
     fn tell(&self, event: Event) {
@@ -126,7 +129,8 @@ pub(crate) async fn talk<R, W>(
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut end = End { shared, why: Error::new(Reason::ClosedLocal, "zookeeper: the runtime of the session has ended") };
+    let mut end =
+        End { shared, why: Error::new(Reason::ClosedLocal, "zookeeper: the runtime of the session has ended") };
     end.why = tokio::select! {
         error = hear(&end.shared, packets, beat) => error,
         error = say(&end.shared, writer, commands, beat) => error,
