@@ -233,14 +233,14 @@ impl Registry for ZooKeeper {
         self.write(&of_service, service).await;
         let session = self.session().await.expect("a session");
         for some in nodes.chunks(100) {
-            let nodes: Vec<_> = some.iter().map(|(address, data)| (format!("{of_service}/{address}"), data)).collect();
-            let create = |(path, data): &'_ (String, &String)| Change::Create {
+            let paths: Vec<_> = some.iter().map(|(address, _)| format!("{of_service}/{address}")).collect();
+            let created = paths.iter().zip(some).map(|(path, (_, data))| Change::Create {
                 path,
                 data: data.as_bytes(),
                 ephemeral: false,
                 acl: Acl::Open,
-            };
-            let changes: Vec<_> = nodes.iter().map(|node| create(node)).collect();
+            });
+            let changes: Vec<_> = created.collect();
             session.change_all(&changes).await.expect("an answer").expect("the nodes are written");
         }
     }
