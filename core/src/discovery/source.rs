@@ -208,7 +208,7 @@ impl<S: Source> Shared<S> {
             feed.interrupted(&error);
             let (first, longest) = (self.options.reconnect_interval, self.options.max_reconnect_interval);
             let pause = jittered(first, longest, failures);
-            tracing::warn!(target: "rpcx::discovery", service, %error, failures, ?pause, "the source of a discovery was lost");
+            tracing::warn!(target: "rpcx::discovery", service, error = error.message(), failures, ?pause, "the source of a discovery was lost");
             tokio::time::sleep(pause).await;
         }
     }

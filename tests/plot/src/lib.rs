@@ -68,7 +68,8 @@ fn draw(out: &mut String, panel: &Panel, x_title: &str) -> std::fmt::Result {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
     let width = WIDTH - LEFT - MARGIN;
     let last = points().map(|point| point.0).fold(1.0, f64::max);
-    let top = round_up(points().map(|point| point.1).fold(0.0, f64::max));
+    let highest = points().map(|point| point.1).fold(0.0, f64::max);
+    let top = if highest > 0.0 { round_up(highest) } else { 1.0 };
     let place = |x: f64, y: f64| (x / last * width, HEAD + HEIGHT * (1.0 - y / top));
     writeln!(out, "<text class=\"panel\" x=\"0\" y=\"16\">{}</text>", panel.title)?;
     for &(from, to) in &panel.shaded {

@@ -48,7 +48,7 @@ async fn keep<S: Store>(shared: &Shared<S>) {
             return;
         }
         let pause = jittered(shared.options.reconnect_interval, shared.options.max_register_interval, failures);
-        tracing::warn!(target: "rpcx::discovery", %error, failures, ?pause, "the session with a registry was lost");
+        tracing::warn!(target: "rpcx::discovery", error = error.message(), failures, ?pause, "the session with a registry was lost");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = closing(shared) => {}
@@ -89,7 +89,7 @@ async fn begin<S: Store>(shared: &Shared<S>) -> Result<S::Session> {
 
 async fn leave<S: Store>(shared: &Shared<S>, session: S::Session) {
     if let Err(error) = within(shared.options.request_timeout, session.end()).await {
-        tracing::warn!(target: "rpcx::discovery", %error, "a registry's session was not ended and will expire");
+        tracing::warn!(target: "rpcx::discovery", error = error.message(), "a registry's session was not ended and will expire");
     }
     shared.progress.send_replace(());
 }
@@ -218,7 +218,7 @@ impl<S: Store> Work<'_, S> {
         match within(self.shared.options.request_timeout, request).await {
             Ok(done) => Ok(Some(done)),
             Err(error) if is_refusal(&error) => {
-                tracing::warn!(target: "rpcx::discovery", %place, %error, "a registry refuses a node");
+                tracing::warn!(target: "rpcx::discovery", %place, error = error.message(), "a registry refuses a node");
                 self.shared.roster().refused(place, error);
                 Ok(None)
             }

@@ -28,8 +28,8 @@ enum Step {
     Down,
     /// It is started again.
     Up,
-    /// It loses its data, being down.
-    Wipe,
+    /// It is started again, without its data.
+    UpEmpty,
     /// It stands still.
     Pause,
     /// It goes on.
@@ -46,8 +46,7 @@ const SCRIPT: &[(u64, Step)] = &[
     (21, Step::Up),
     (26, Step::Start(1)),
     (31, Step::Down),
-    (32, Step::Wipe),
-    (33, Step::Up),
+    (33, Step::UpEmpty),
     (38, Step::Pause),
     (43, Step::Continue),
     (48, Step::Replace(0)),
@@ -120,7 +119,10 @@ fn perform<R: Registry>(step: Step, registry: &mut R, servers: &mut [(Talker, St
         Step::Start(index) => servers[index] = server_process(ours, url, &[]),
         Step::Down => registry.daemon_mut().down(),
         Step::Up => registry.daemon_mut().up(),
-        Step::Wipe => registry.daemon().wipe(),
+        Step::UpEmpty => {
+            registry.daemon().wipe();
+            registry.daemon_mut().up();
+        }
         Step::Pause => registry.daemon().signal("STOP"),
         Step::Continue => registry.daemon().signal("CONT"),
         Step::Replace(index) => {
@@ -177,16 +179,14 @@ fn draw<R: Registry>(samples: &[Sample]) -> String {
             })
             .collect()
     };
-    let second = |wanted: Step, after: u64| {
-        SCRIPT.iter().find(|(at, step)| *step == wanted && *at >= after).map_or(END, |(at, _)| *at) as f64
+    let back = |after: u64| {
+        let mut ends = SCRIPT.iter().filter(|(_, step)| matches!(step, Step::Up | Step::UpEmpty | Step::Continue));
+        ends.find(|(at, _)| *at > after).map_or(END, |(at, _)| *at)
     };
     let away: Vec<(f64, f64)> = SCRIPT
         .iter()
-        .filter_map(|(at, step)| match step {
-            Step::Down => Some((*at as f64, second(Step::Up, *at))),
-            Step::Pause => Some((*at as f64, second(Step::Continue, *at))),
-            _ => None,
-        })
+        .filter(|(_, step)| matches!(step, Step::Down | Step::Pause))
+        .map(|(at, _)| (*at as f64, back(*at) as f64))
         .collect();
     let marks = |wanted: fn(&Step) -> Option<String>| -> Vec<(f64, String)> {
         SCRIPT.iter().filter_map(|(at, step)| Some((*at as f64, wanted(step)?))).collect()
@@ -194,13 +194,15 @@ fn draw<R: Registry>(samples: &[Sample]) -> String {
     let of_servers = marks(|step| match step {
         Step::Kill(index) => Some(format!("{} killed", index + 1)),
         Step::Start(index) => Some(format!("{} started", index + 1)),
-        Step::Replace(index) => Some(format!("{}", index + 1)),
+        Step::Replace(0) => Some("replaced one by one".to_owned()),
+        Step::Replace(_) => Some(String::new()),
         _ => None,
     });
     let of_registry = marks(|step| match step {
-        Step::Wipe => Some("data lost".to_owned()),
         Step::Pause => Some("paused".to_owned()),
         Step::Down => Some("killed".to_owned()),
+        Step::Up => Some("started".to_owned()),
+        Step::UpEmpty => Some("empty".to_owned()),
         _ => None,
     });
     let line = |name, class, points| vec![Line { name, class, points }];
