@@ -119,28 +119,39 @@ pub(crate) fn malformed(what: Malformed) -> Error {
 
 /// Talks until the connection is lost or the session ended, and says why to all who wait. `beat` is how often the server hears
 /// of us; it counts as lost when nothing came for two of them.
-pub(crate) async fn talk<R, W>(
+pub(crate) fn talk<R, W>(
     shared: Arc<Shared>,
     packets: Packets<R>,
     writer: W,
     commands: mpsc::Receiver<Command>,
     beat: Duration,
-) where
+) -> impl Future<Output = ()>
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    // From here on, not from the first poll on, which may never come.
     let mut end =
         End { shared, why: Error::new(Reason::ClosedLocal, "zookeeper: the runtime of the session has ended") };
-    end.why = tokio::select! {
-        error = hear(&end.shared, packets, beat) => error,
-        error = say(&end.shared, writer, commands, beat) => error,
-    };
+    async move {
+        let why = tokio::select! {
+            error = hear(&end.shared, packets, beat) => error,
+            error = say(&end.shared, writer, commands, beat) => error,
+        };
+        end.because(why);
+    }
 }
 
 /// Tells everybody, also when the runtime ends before the connection does.
 struct End {
     shared: Arc<Shared>,
     why: Error,
+}
+
+impl End {
+    fn because(&mut self, why: Error) {
+        self.why = why;
+    }
 }
 
 impl Drop for End {

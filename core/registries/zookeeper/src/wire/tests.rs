@@ -169,7 +169,8 @@ async fn a_server_that_says_nothing_any_more_is_lost_before_the_session_expires(
 #[tokio::test]
 async fn answers_that_make_no_sense_end_the_session() {
     // What to answer to request number 1, and what is said then.
-    let cases: [(fn(&mut Writer), &str); 4] = [
+    type Answer = fn(&mut Writer);
+    let cases: [(Answer, &str); 4] = [
         (|writer| writer.int(2), "ends too early"),
         (
             |writer| {
@@ -286,7 +287,7 @@ fn a_session_ends_with_its_runtime_and_says_so_elsewhere() {
     });
     let session = loop {
         // The second runtime serves meanwhile.
-        second.block_on(tokio::time::sleep(Duration::from_millis(5)));
+        second.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         if let Ok(session) = opened.try_recv() {
             break session;
         }
