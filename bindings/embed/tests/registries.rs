@@ -1,12 +1,12 @@
-//! A registry by its URL alone, as every language names it.
-#![cfg(feature = "etcd")]
+//! Registries by their URLs alone, as every language names them.
+#![cfg(any(feature = "etcd", feature = "zookeeper"))]
 
 use rpcx_embed::{
     Bytes, CallOptions, Client, ClientConfig, Discovery, Error, Kind, MethodFlags, Request, Server, ServerBuilder,
     ServerConfig,
 };
-use rpcx_registries::etcd::Etcd;
-use std::sync::Arc;
+use rpcx_registries::suite::Registry;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -43,10 +43,12 @@ fn threads(name: &str) -> usize {
     names.filter(|text| text.starts_with(name)).count()
 }
 
-#[test]
-fn servers_and_clients_meet_there_and_leave_no_thread() {
-    let mut etcd = Etcd::start();
-    let url = etcd.url("/embed", "ttl=5s&max_reconnect_interval=500ms");
+fn servers_and_clients_meet_there_and_leave_no_thread<R: Registry>() {
+    // One after the other: each counts the threads of the process.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut registry = R::start();
+    let url = registry.url("/embed", &format!("{}&max_reconnect_interval=500ms", R::SHORT));
     let first = server(&url);
     let config = ClientConfig { discovery: Discovery::Url(url.clone()), ..ClientConfig::default() };
     let client = Client::open(config).unwrap();
@@ -58,11 +60,11 @@ fn servers_and_clients_meet_there_and_leave_no_thread() {
     let reply = call().unwrap();
     assert_eq!(*reply.server, *first.addresses().unwrap()[0]);
     assert!(client.stats_json().unwrap().contains(r#""state":"live""#));
-    etcd.down();
+    registry.daemon_mut().down();
     until("the list is stale", || client.stats_json().unwrap().contains(r#""state":"stale""#));
     call().unwrap();
-    etcd.wipe();
-    etcd.up();
+    registry.daemon().wipe();
+    registry.daemon_mut().up();
     let second = server(&url);
     let mut seen = std::collections::BTreeSet::new();
     until("both servers are called", || {
@@ -74,4 +76,16 @@ fn servers_and_clients_meet_there_and_leave_no_thread() {
     client.close();
     drop((method, client, first, second));
     until("the threads end", || threads("rpcx-shard") == 0);
+}
+
+#[cfg(feature = "etcd")]
+#[test]
+fn in_etcd() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::etcd::Etcd>();
+}
+
+#[cfg(feature = "zookeeper")]
+#[test]
+fn in_zookeeper() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::zookeeper::ZooKeeper>();
 }
