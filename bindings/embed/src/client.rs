@@ -25,6 +25,8 @@ use crate::wait::wait;
 pub enum Discovery {
     /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `mdns://`.
     /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `nacos://…`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`,
+    /// `zookeeper://…`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -252,6 +254,8 @@ pub(crate) fn schemes() -> Schemes {
     let schemes = schemes.with(librpcx_mdns::scheme());
     #[cfg(feature = "nacos")]
     let schemes = schemes.with(librpcx_nacos::scheme());
+    #[cfg(feature = "zookeeper")]
+    let schemes = schemes.with(librpcx_zookeeper::scheme());
     schemes
 }
 

@@ -13,6 +13,7 @@ pub mod process;
 pub mod redis;
 pub mod suite;
 pub mod wait;
+pub mod zookeeper;
 
 pub use daemon::Daemon;
 pub use ports::Port;

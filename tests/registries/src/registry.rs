@@ -6,6 +6,7 @@ use rpcx_registries::etcd::Etcd;
 use rpcx_registries::redis::Redis;
 use rpcx_registries::nacos::Nacos;
 use rpcx_registries::suite::Registry;
+use rpcx_registries::zookeeper::ZooKeeper;
 use std::io::{Read, stdin};
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ fn main() -> ExitCode {
             eprintln!("{}: not one of: consul, etcd", other.unwrap_or("no name"));
         Some("nacos") => run::<Nacos>(),
             eprintln!("{}: not one of: etcd, nacos", other.unwrap_or("no name"));
+        Some("zookeeper") => run::<ZooKeeper>(),
+            eprintln!("{}: not one of: etcd, zookeeper", other.unwrap_or("no name"));
             return ExitCode::from(2);
         }
     }

@@ -35,6 +35,7 @@ async fn main() -> rpcx::Result<()> {
         Server::builder().schemes(Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_mdns::scheme()));
     let schemes = Schemes::default().with(librpcx_consul::scheme()).with(librpcx_etcd::scheme());
     let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_nacos::scheme());
+    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_zookeeper::scheme());
     for argument in arguments {
         match argument.split_once('=') {
             Some(("bind", value)) => bind = value.to_owned(),

@@ -54,6 +54,10 @@ _SERVERS = {
     "avahi-daemon": "avahi-daemon libavahi-core7 libavahi-common3 libdaemon0",
     "avahi-resolve": "avahi-utils libavahi-client3",
 }
+_SERVERS = {"etcd": "etcd-server"}
+# ZooKeeper is no program: a library for Java, and what it needs.
+# That by which it is known to be there comes last.
+_ZOOKEEPER = ("libslf4j-java", "libnetty-java", "libdropwizard-metrics-java", "libsnappy-java", "libzookeeper-java")
 SERVERS = CACHE / "registries"
 # The last release of Debian that has Consul, and the package on amd64; later ones run what is in it.
 _CONSUL, _CONSUL_SHA256 = "bullseye", "e4e888bba104daba1d9161f49bfc52649a7e4efd45b1a7ead5bc54f2cb9c89d9"
@@ -181,6 +185,25 @@ def _rnacos() -> None:
     fast = ("CARGO_PROFILE_DEV_DEBUG=0", "CARGO_PROFILE_DEV_STRIP=symbols", "CARGO_INCREMENTAL=0")
     install = ("cargo", "install", "--locked", "--debug", "--root", str(SERVERS / "usr"), "--version", RNACOS, "rnacos")
     _run("env", *fast, *install)
+        if not _which(program):
+            _unpack(program, package)
+    jars = Path("usr/share/java/zookeeper.jar")
+    if not (Path("/") / jars).is_file() and not (SERVERS / jars).is_file():
+        for package in _ZOOKEEPER:
+            _unpack("ZooKeeper", package)
+
+
+def _unpack(program: str, package: str) -> None:
+    if not _which("apt-get"):
+        raise Missing(f"{program} is missing: put it on the PATH, or install the Debian package {package}")
+    with tempfile.TemporaryDirectory() as folder:
+        download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
+        if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
+            _run("apt-get", "update", "-q")
+        if not list(Path(folder).glob("*.deb")):
+            _run(*download, folder=Path(folder))
+        for file in Path(folder).glob("*.deb"):
+            _run("dpkg-deb", "-x", str(file), str(SERVERS))
 
 
 def _python() -> None:

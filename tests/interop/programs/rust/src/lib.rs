@@ -18,4 +18,5 @@ fn schemes() -> rpcx::discovery::Schemes {
         .with(librpcx_redis::scheme())
         .with(librpcx_consul::scheme())
         .with(librpcx_nacos::scheme())
+        .with(librpcx_zookeeper::scheme())
 }
