@@ -3,8 +3,8 @@
 
 use rpcx_registries::consul::Consul;
 use rpcx_registries::etcd::Etcd;
-use rpcx_registries::redis::Redis;
 use rpcx_registries::nacos::Nacos;
+use rpcx_registries::redis::Redis;
 use rpcx_registries::suite::Registry;
 use rpcx_registries::zookeeper::ZooKeeper;
 use std::io::{Read, stdin};
@@ -14,14 +14,12 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("consul") => run::<Consul>(),
         Some("etcd") => run::<Etcd>(),
-        Some("redis") => run::<Redis>(),
-        other => {
-            eprintln!("{}: not one of: etcd, redis", other.unwrap_or("no name"));
-            eprintln!("{}: not one of: consul, etcd", other.unwrap_or("no name"));
         Some("nacos") => run::<Nacos>(),
-            eprintln!("{}: not one of: etcd, nacos", other.unwrap_or("no name"));
+        Some("redis") => run::<Redis>(),
         Some("zookeeper") => run::<ZooKeeper>(),
-            eprintln!("{}: not one of: etcd, zookeeper", other.unwrap_or("no name"));
+        other => {
+            let name = other.unwrap_or("no name");
+            eprintln!("{name}: not one of: consul, etcd, nacos, redis, zookeeper");
             return ExitCode::from(2);
         }
     }

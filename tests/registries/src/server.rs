@@ -29,13 +29,14 @@ async fn main() -> rpcx::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let registry = arguments.next().unwrap_or_default();
     let (mut bind, mut services) = ("tcp@127.0.0.1:0".to_owned(), "Arith,Arith2".to_owned());
-    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_redis::scheme());
+    let schemes = Schemes::default()
+        .with(librpcx_consul::scheme())
+        .with(librpcx_etcd::scheme())
+        .with(librpcx_mdns::scheme())
+        .with(librpcx_nacos::scheme())
+        .with(librpcx_redis::scheme())
+        .with(librpcx_zookeeper::scheme());
     let mut builder = Server::builder().schemes(schemes);
-    let mut builder =
-        Server::builder().schemes(Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_mdns::scheme()));
-    let schemes = Schemes::default().with(librpcx_consul::scheme()).with(librpcx_etcd::scheme());
-    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_nacos::scheme());
-    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_zookeeper::scheme());
     for argument in arguments {
         match argument.split_once('=') {
             Some(("bind", value)) => bind = value.to_owned(),
