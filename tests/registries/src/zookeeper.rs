@@ -1,5 +1,7 @@
 //! A ZooKeeper of one server.
 
+pub mod quorum;
+
 use crate::Daemon;
 use crate::daemon::Program;
 use crate::process::guarded;

@@ -1,6 +1,7 @@
 //! Servers and clients in a real ZooKeeper, beside Go's.
 
 mod clients;
+mod ensemble;
 mod go;
 mod secured;
 mod servers;
