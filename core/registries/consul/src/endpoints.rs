@@ -2,8 +2,8 @@
 
 use crate::api::Api;
 use crate::http::{Connection, Head};
-use crate::options::{ConsulOptions, Tls};
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use crate::options::ConsulOptions;
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -58,11 +58,8 @@ pub(crate) async fn connect_to(host: &str, options: &ConsulOptions) -> Result<Ap
 
 async fn open(host: &str, options: &ConsulOptions) -> Result<Api> {
     let mut transports = Transports::default();
-    if let Some(tls) = options.tls.clone() {
-        // Files are read where that may block.
-        let read = tokio::task::spawn_blocking(move || client_tls(&tls)).await;
-        let read = read.map_err(|error| Error::new(Reason::InternalSystem, format!("consul: {error}")))?;
-        transports = transports.with_client_tls(read?);
+    if let Some(tls) = &options.tls {
+        transports = transports.with_client_tls(tls.read().await?);
     }
     let dial = DialOptions { connect_timeout: CONNECT_LIMIT, keepalive: Some(KEEPALIVE), ..DialOptions::default() };
     let io = transports.dial(&Address::new("tcp", host)?, &dial).await?;
@@ -71,18 +68,4 @@ async fn open(host: &str, options: &ConsulOptions) -> Result<Api> {
     let mut api = Api::new(connection, options.datacenter.clone());
     api.has_leader().await?;
     Ok(api)
-}
-
-fn client_tls(tls: &Tls) -> Result<ClientTls> {
-    let mut builder = ClientTls::builder();
-    if let Some(ca) = &tls.ca {
-        builder = builder.ca_file(ca);
-    }
-    if let Some((certificate, key)) = &tls.identity {
-        builder = builder.identity_files(certificate, key);
-    }
-    if let Some(name) = &tls.server_name {
-        builder = builder.server_name(name);
-    }
-    builder.build()
 }

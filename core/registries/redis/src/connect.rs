@@ -3,11 +3,11 @@
 use crate::bounded::{Bounded, Unread};
 use crate::failed;
 use crate::link::Link;
-use crate::options::{RedisOptions, Tls};
+use crate::options::RedisOptions;
 use crate::routes::Routes;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError};
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +29,10 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// Connects to the primary, which alone can be written to; where none is found to the first replica that answers.
     pub(crate) async fn connect(&self, options: &RedisOptions) -> Result<Link> {
-        let transports = transports(options.tls.clone()).await?;
+        let mut transports = Transports::default();
+        if let Some(tls) = &options.tls {
+            transports = transports.with_client_tls(tls.read().await?);
+        }
         let (mut replica, mut problem) = (None, None);
         let (first, count) = (self.last.load(Ordering::Relaxed), options.hosts.len());
         for index in (0..count).map(|step| (first + step) % count) {
@@ -69,26 +72,6 @@ async fn is_primary(link: &Link) -> bool {
         Ok([redis::Value::SimpleString(role), ..]) => says(role.as_bytes()),
         _ => true,
     }
-}
-
-async fn transports(tls: Option<Tls>) -> Result<Transports> {
-    let Some(tls) = tls else { return Ok(Transports::default()) };
-    // Files are read where that may block.
-    let built = tokio::task::spawn_blocking(move || {
-        let mut client = ClientTls::builder();
-        if let Some(ca) = tls.ca {
-            client = client.ca_file(ca);
-        }
-        if let Some((cert, key)) = tls.identity {
-            client = client.identity_files(cert, key);
-        }
-        if let Some(name) = tls.server_name {
-            client = client.server_name(name);
-        }
-        client.build()
-    });
-    let built = built.await.map_err(|error| Error::new(Reason::InternalSystem, format!("redis: {error}")))?;
-    Ok(Transports::default().with_client_tls(built?))
 }
 
 /// Connects with the protocol in which the server can tell changes, else, before Redis 6, with the one in which it cannot.

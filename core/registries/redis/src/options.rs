@@ -1,9 +1,8 @@
 //! Where the server is, and how services are kept there.
 
 use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::{BasePath, Locator};
+use rpcx::discovery::{BasePath, Locator, TlsFiles};
 use rpcx::{Error, Reason, Result};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The port of Redis.
@@ -22,17 +21,9 @@ pub struct RedisOptions {
     pub(crate) poll_interval: Duration,
     /// Whether keyspace events are switched on where they are off.
     pub(crate) set_events: bool,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) discovery: DiscoveryOptions,
     pub(crate) registry: RegistryOptions,
-}
-
-/// Files are read at each connecting, so that new certificates are used without a restart.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tls {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    pub(crate) server_name: Option<String>,
 }
 
 impl RedisOptions {
@@ -63,10 +54,7 @@ impl RedisOptions {
 
     fn parse_with(rest: &str, secured: bool) -> Result<Self> {
         let mut locator = Locator::parse(rest)?;
-        if locator.hosts().is_empty() {
-            return Err(bad("it names no host: redis://HOST:PORT/BASE"));
-        }
-        let hosts = locator.hosts().iter().map(|host| with_port(host)).collect::<Result<_>>()?;
+        let hosts = locator.hosts_with_port(PORT)?;
         if !locator.path().is_empty() && locator.path().bytes().all(|byte| byte.is_ascii_digit()) {
             let number = locator.path();
             return Err(bad(&format!(
@@ -74,8 +62,7 @@ impl RedisOptions {
             )));
         }
         let base = locator.base_path()?;
-        let user = locator.take("user").or_else(|| locator.user().map(str::to_owned));
-        let password = locator.take("password").map(Secret::from).or_else(|| locator.password().cloned());
+        let (user, password) = locator.credentials();
         if user.is_some() && password.is_none() {
             return Err(bad("it has a user and no password"));
         }
@@ -84,8 +71,8 @@ impl RedisOptions {
             Some((Ok(number), _)) => i64::from(number),
             Some((Err(_), text)) => return Err(bad(&format!("option `db`: {text:?} is no number of a database"))),
         };
-        let set_events = flag(&mut locator, "set_events")?.unwrap_or(true);
-        let tls = tls(&mut locator, secured)?;
+        let set_events = locator.flag("set_events")?.unwrap_or(true);
+        let tls = locator.tls(secured)?;
         let poll_interval =
             locator.duration("poll_interval", Duration::from_millis(100), Duration::from_secs(3_600))?;
         let ttl = locator.duration("ttl", Duration::from_secs(1), Duration::from_secs(86_400))?;
@@ -115,46 +102,6 @@ fn default_ttl(update_interval: Duration) -> Duration {
         return RegistryOptions::default().update_interval * 2;
     }
     (update_interval * 2).max(Duration::from_secs(1))
-}
-
-fn flag(locator: &mut Locator, name: &str) -> Result<Option<bool>> {
-    match locator.take(name).as_deref() {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(other) => Err(bad(&format!("option `{name}`: {other:?} is neither true nor false"))),
-    }
-}
-
-fn tls(locator: &mut Locator, secured: bool) -> Result<Option<Tls>> {
-    let wanted = flag(locator, "tls")?;
-    let ca = locator.take("ca").map(PathBuf::from);
-    let identity = match (locator.take("cert"), locator.take("key")) {
-        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-        (None, None) => None,
-        _ => return Err(bad("options `cert` and `key` go together: set both or none")),
-    };
-    let server_name = locator.take("server_name");
-    let named = ca.is_some() || identity.is_some() || server_name.is_some();
-    match wanted {
-        Some(false) if secured => Err(bad("rediss:// means TLS, and `tls` says false")),
-        Some(false) if named => {
-            Err(bad("options `ca`, `cert`, `key` and `server_name` mean TLS, and `tls` says false"))
-        }
-        None | Some(false) if !named && !secured => Ok(None),
-        _ => Ok(Some(Tls { ca, identity, server_name })),
-    }
-}
-
-/// A host with the port of Redis, unless it has one.
-fn with_port(host: &str) -> Result<String> {
-    // What follows the brackets of an IPv6 literal.
-    let rest = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
-    let Some((_, port)) = rest.rsplit_once(':') else { return Ok(format!("{host}:{PORT}")) };
-    match port.parse::<u16>() {
-        Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(host.to_owned()),
-        _ => Err(bad(&format!("{port:?} is no port"))),
-    }
 }
 
 fn bad(what: &str) -> Error {
@@ -237,6 +184,6 @@ mod tests {
             assert!(error.message().contains(part), "{text}: {error}");
         }
         let error = RedisOptions::parse_tls("a/b?tls=false").expect_err("a contradiction");
-        assert!(error.message().contains("rediss://"), "{error}");
+        assert!(error.message().contains("its scheme means TLS"), "{error}");
     }
 }
