@@ -1,5 +1,5 @@
 //! Registries by their URLs alone, as every language names them.
-#![cfg(any(feature = "etcd", feature = "zookeeper"))]
+#![cfg(feature = "registries")]
 
 use rpcx_embed::{
     Bytes, CallOptions, Client, ClientConfig, Discovery, Error, Kind, MethodFlags, Request, Server, ServerBuilder,
@@ -78,13 +78,26 @@ fn servers_and_clients_meet_there_and_leave_no_thread<R: Registry>() {
     until("the threads end", || threads("rpcx-shard") == 0);
 }
 
-#[cfg(feature = "etcd")]
+#[test]
+fn in_consul() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::consul::Consul>();
+}
+
 #[test]
 fn in_etcd() {
     servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::etcd::Etcd>();
 }
 
-#[cfg(feature = "zookeeper")]
+#[test]
+fn in_nacos() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::nacos::Nacos>();
+}
+
+#[test]
+fn in_redis() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::redis::Redis>();
+}
+
 #[test]
 fn in_zookeeper() {
     servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::zookeeper::ZooKeeper>();

@@ -19,6 +19,11 @@ pub trait Program: Send + Sync + 'static {
     /// How many ports it needs.
     fn ports(&self) -> usize;
 
+    /// How far each of its ports is above the one before, if that is fixed; else 0.
+    fn apart(&self) -> u16 {
+        0
+    }
+
     /// What runs it, with its data in the folder `data` of `folder`, where other files of its own may be too. Commands are made
     /// by [`guarded`](crate::process::guarded).
     fn command(&self, folder: &Path, ports: &[u16]) -> Command;
@@ -49,7 +54,7 @@ impl Daemon {
         };
         // Somebody else may have taken a port in the meantime.
         for _ in 0..3 {
-            daemon.ports = (0..daemon.program.ports()).map(|_| Port::free()).collect();
+            daemon.ports = Port::series(daemon.program.ports(), daemon.program.apart());
             if daemon.try_up() {
                 return daemon;
             }

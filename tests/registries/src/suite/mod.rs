@@ -48,6 +48,9 @@ pub trait Registry: Sized + 'static {
     /// After this time at the latest.
     const GONE: Duration;
 
+    /// How late clients may see a change; some registries gather changes.
+    const SEEN: Duration = Duration::from_secs(1);
+
     /// Whether a Go client sees what an operator writes into a node.
     const GO_SEES_EDITS: bool = true;
 
