@@ -9,8 +9,9 @@ use rpcx_registries::zookeeper::quorum::Quorum;
 fn sessions_go_on_at_another_server_while_each_is_restarted() {
     run(async {
         let mut quorum = Quorum::start().await;
-        let url =
-            format!("zookeeper://{}/three?ttl=30s&update_interval=1h&max_reconnect_interval=500ms", quorum.hosts());
+        // What is empty soon after a reconnect is believed only after the hold.
+        let options = "ttl=30s&update_interval=1h&max_reconnect_interval=500ms&empty_hold=1s";
+        let url = format!("zookeeper://{}/three?{options}", quorum.hosts());
         let server = server(&url, &[("metadata", "weight=7")]).await;
         let at = address(&server);
         let node = format!("/three/Arith/{at}");
