@@ -12,6 +12,7 @@
 
 mod arg;
 mod guard;
+mod serving;
 mod user_data;
 
 mod auth;

@@ -1,119 +1,24 @@
 //! Servers
 
-use std::ffi::{CString, c_char};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::ffi::c_char;
+use std::sync::Arc;
 
-use rpcx_embed::interceptor::Interceptor;
-use rpcx_embed::{
-    AuthRequest, Error, Handler, MethodFlags, Reason, Result, Server, ServerBuilder, ServerConfig, runtime,
-};
+use rpcx_embed::{Handler, MethodFlags, Result};
 
 use crate::auth::{self, rpcx_authenticator};
-use crate::bytes::{c_text, rpcx_string};
+use crate::bytes::rpcx_string;
 use crate::completion::{Callback, rpcx_completion};
 use crate::config::{Scope, rpcx_config};
 use crate::connection::rpcx_connection;
 use crate::error::rpcx_error;
 use crate::handler::{self, RPCX_METHOD_TO_COMPLETION, rpcx_handler};
 use crate::queue::rpcx_queue;
+use crate::serving::{Plan, State, wait};
 use crate::{arg, guard};
 
 /// A server: first its parts are added, then it is started, once.
 pub struct rpcx_server {
     state: Arc<State>,
-}
-
-/// A server and what it is made of.
-struct State {
-    /// `None` once it was started.
-    plan: Mutex<Option<Plan>>,
-    running: OnceLock<Running>,
-    closed: AtomicBool,
-}
-
-#[derive(Default)]
-struct Plan {
-    config: ServerConfig,
-    interceptors: Vec<Arc<dyn Interceptor>>,
-    methods: Vec<(String, String, Arc<dyn Handler>, MethodFlags)>,
-    fallback: Option<Arc<dyn Handler>>,
-    aliases: Vec<[String; 4]>,
-    authenticator: Option<Arc<dyn Fn(AuthRequest) + Send + Sync>>,
-}
-
-struct Running {
-    server: Server,
-    addresses: Vec<CString>,
-}
-
-impl State {
-    fn plan(&self) -> MutexGuard<'_, Option<Plan>> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn running(&self) -> Result<&Running> {
-        let missing =
-            || Error::new(Reason::ConfigBadArgument, "argument `server` was not started, or has not begun to run");
-        self.running.get().ok_or_else(missing)
-    }
-
-    /// Starts it; `tell` runs on a thread of the library.
-    fn start(self: &Arc<Self>, tell: impl FnOnce(Result<()>) + Send + 'static) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(closed());
-        }
-        let plan = self.plan().take().ok_or_else(|| arg::bad("server", "was started already"))?;
-        let state = self.clone();
-        let started = plan.build().start(move |result| tell(result.and_then(|server| state.run(server))));
-        started.map(drop)
-    }
-
-    fn run(&self, server: Server) -> Result<()> {
-        let addresses = server.addresses()?.into_iter().map(c_text).collect();
-        // It is started once.
-        let _ = self.running.set(Running { server, addresses });
-        // Whoever closed it while it started found nothing to close.
-        if self.closed.load(Ordering::SeqCst) {
-            self.close();
-            return Err(closed());
-        }
-        Ok(())
-    }
-
-    fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        if let Some(running) = self.running.get() {
-            running.server.close();
-        }
-    }
-}
-
-fn closed() -> Error {
-    Error::new(Reason::ClosedLocal, "the server was closed")
-}
-
-impl Plan {
-    fn build(self) -> ServerBuilder {
-        let mut builder = ServerBuilder::new(self.config);
-        for interceptor in self.interceptors {
-            builder = builder.interceptor(interceptor);
-        }
-        for (service, method, handler, flags) in self.methods {
-            builder = builder.method(&service, &method, handler, flags);
-        }
-        if let Some(handler) = self.fallback {
-            builder = builder.fallback(handler);
-        }
-        for [service, method, real_service, real_method] in &self.aliases {
-            builder = builder.alias(service, method, real_service, real_method);
-        }
-        if let Some(check) = self.authenticator {
-            builder = builder.authenticator(move |request| check(request));
-        }
-        builder
-    }
 }
 
 impl rpcx_server {
@@ -153,8 +58,7 @@ pub unsafe extern "C" fn rpcx_server_new(config: *const rpcx_config, out: *mut *
             plan.config.threads = config.threads;
             plan.interceptors.extend(config.interceptors.iter().cloned().map(|one| one as _));
         }
-        let state =
-            Arc::new(State { plan: Mutex::new(Some(plan)), running: OnceLock::new(), closed: AtomicBool::new(false) });
+        let state = State::new(plan);
         // SAFETY: `out` is the caller's.
         unsafe { arg::write(out, "out", rpcx_server { state }) }
     })
@@ -406,24 +310,13 @@ pub unsafe extern "C" fn rpcx_server_start_wait(server: *const rpcx_server) -> *
     })
 }
 
-/// Waits on this thread for something that is told of on another.
-fn wait(start: impl FnOnce(Box<dyn FnOnce(Result<()>) + Send>) -> Result<()>) -> Result<()> {
-    runtime::may_block()?;
-    let (sender, receiver) = sync_channel(1);
-    start(Box::new(move |result| {
-        // The receiver waits below.
-        let _ = sender.send(result);
-    }))?;
-    receiver.recv().map_err(|_| Error::new(Reason::ClosedLocal, "the server ended"))?
-}
-
 /// The address it listens on, with the real port; the others follow in the order they were added. NULL beyond the last, and
 /// before it runs. Valid until the handle is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rpcx_server_address(server: *const rpcx_server, index: usize) -> *const c_char {
     guard::or(std::ptr::null(), || {
         // SAFETY: a handle of the caller's.
-        Some(unsafe { server.as_ref() }?.state.running.get()?.addresses.get(index)?.as_ptr())
+        Some(unsafe { server.as_ref() }?.state.running().ok()?.addresses.get(index)?.as_ptr())
     })
 }
 

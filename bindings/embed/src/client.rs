@@ -23,7 +23,10 @@ use crate::wait::wait;
 /// Where a client finds servers.
 #[derive(Clone, Debug)]
 pub enum Discovery {
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `mdns://`.
     /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`, `nacos://…`.
+    /// An address (`tcp@127.0.0.1:8972`) or the URL of a discovery: `multiple://…`, `dns://…`, `etcd://…`,
+    /// `zookeeper://…`.
     Url(String),
     /// Servers by address, each with its metadata: `tcp@127.0.0.1:8972?weight=7&group=a`. May be empty, may be replaced
     /// with [`Client::set_nodes`].
@@ -241,10 +244,18 @@ impl std::fmt::Debug for Client {
 /// What URLs may name: everything that the published packages have.
 pub(crate) fn schemes() -> Schemes {
     let schemes = Schemes::default().with(librpcx_dns::scheme());
+    #[cfg(feature = "consul")]
+    let schemes = schemes.with(librpcx_consul::scheme());
     #[cfg(feature = "etcd")]
     let schemes = schemes.with(librpcx_etcd::scheme());
+    #[cfg(feature = "redis")]
+    let schemes = schemes.with(librpcx_redis::scheme()).with(librpcx_redis::tls_scheme());
+    #[cfg(feature = "mdns")]
+    let schemes = schemes.with(librpcx_mdns::scheme());
     #[cfg(feature = "nacos")]
     let schemes = schemes.with(librpcx_nacos::scheme());
+    #[cfg(feature = "zookeeper")]
+    let schemes = schemes.with(librpcx_zookeeper::scheme());
     schemes
 }
 

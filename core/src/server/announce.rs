@@ -53,13 +53,15 @@ struct Progress {
 /// What a server says about its services.
 #[derive(Clone, Default)]
 pub(super) struct ServiceMetadata {
+    /// The option's.
     pub(super) common: NodeMetadata,
+    /// By service; the empty name stands for those that have none of their own.
     pub(super) own: HashMap<Arc<str>, NodeMetadata>,
 }
 
 impl ServiceMetadata {
     fn of(&self, service: &str) -> NodeMetadata {
-        self.own.get(service).unwrap_or(&self.common).clone()
+        self.own.get(service).or_else(|| self.own.get("")).unwrap_or(&self.common).clone()
     }
 }
 
@@ -100,7 +102,13 @@ impl Announcer {
 
     /// A service says this about itself from now on.
     pub(super) fn set_metadata(&self, service: &str, metadata: NodeMetadata, services: impl FnOnce() -> Vec<String>) {
-        self.change(|all| drop(all.own.insert(service.into(), metadata)), services);
+        let change = |all: &mut ServiceMetadata| {
+            if service.is_empty() {
+                all.own.clear();
+            }
+            all.own.insert(service.into(), metadata);
+        };
+        self.change(change, services);
     }
 
     fn change(&self, change: impl FnOnce(&mut ServiceMetadata), services: impl FnOnce() -> Vec<String>) {

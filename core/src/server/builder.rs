@@ -214,7 +214,8 @@ impl ServerBuilder {
         self
     }
 
-    /// What a service says about itself in registries, such as `weight=7&group=a`, instead of the option `metadata`.
+    /// What a service says about itself in registries, such as `weight=7&group=a`, instead of the option `metadata`; with an
+    /// empty name, what all say that are not named.
     pub fn metadata(mut self, service: &str, metadata: &str) -> Self {
         self.metadata.own.insert(service.into(), NodeMetadata::new(metadata));
         self

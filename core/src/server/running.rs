@@ -167,8 +167,8 @@ impl Server {
         }
     }
 
-    /// Changes what a service says about itself in the registries, such as `weight=7&state=inactive`. Returns at once;
-    /// [`announced`](Self::announced) waits.
+    /// Changes what a service says about itself in the registries, such as `weight=7&state=inactive`; with an empty name, what
+    /// all of them say. Returns at once; [`announced`](Self::announced) waits.
     pub fn set_metadata(&self, service: &str, metadata: &str) {
         if let Some(announcer) = &self.shared.announcer {
             announcer.set_metadata(service, NodeMetadata::new(metadata), || self.services());

@@ -49,6 +49,28 @@ fn every_service_is_announced_with_its_metadata_until_the_end() {
 }
 
 #[test]
+fn an_empty_name_stands_for_all_services() {
+    run(async {
+        let board = Board::new();
+        let server = who("one")
+            .service(Extra)
+            .option("metadata", "weight=7")
+            .metadata("Extra", "group=a")
+            .metadata("", "group=b")
+            .registry(board.registry())
+            .start()
+            .await
+            .unwrap();
+        let at = url(&server);
+        assert_eq!(board.list(), [format!("Extra {at}?group=a"), format!("Who {at}?group=b")]);
+        server.set_metadata("", "state=inactive");
+        server.announced(LIMIT).await.unwrap();
+        assert_eq!(board.list(), [format!("Extra {at}?state=inactive"), format!("Who {at}?state=inactive")]);
+        server.shutdown(LIMIT).await.unwrap();
+    });
+}
+
+#[test]
 fn it_leaves_the_registry_before_anything_else() {
     run(async {
         let board = Board::new();

@@ -75,8 +75,9 @@ impl Drop for Process {
 
 /// The program of a registry: where `make setup` has unpacked it, else what the path has.
 pub fn program(name: &str) -> String {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr/bin").join(name);
-    if unpacked.is_file() { unpacked.display().to_string() } else { name.to_owned() }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr");
+    let unpacked = ["bin", "sbin"].map(|part| folder.join(part).join(name)).into_iter().find(|path| path.is_file());
+    unpacked.map_or(name.to_owned(), |path| path.display().to_string())
 }
 
 /// The command for a program that is killed when the thread that starts it ends, however that comes.

@@ -29,7 +29,13 @@ async fn main() -> rpcx::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let registry = arguments.next().unwrap_or_default();
     let (mut bind, mut services) = ("tcp@127.0.0.1:0".to_owned(), "Arith,Arith2".to_owned());
-    let schemes = Schemes::default().with(librpcx_etcd::scheme()).with(librpcx_nacos::scheme());
+    let schemes = Schemes::default()
+        .with(librpcx_consul::scheme())
+        .with(librpcx_etcd::scheme())
+        .with(librpcx_mdns::scheme())
+        .with(librpcx_nacos::scheme())
+        .with(librpcx_redis::scheme())
+        .with(librpcx_zookeeper::scheme());
     let mut builder = Server::builder().schemes(schemes);
     for argument in arguments {
         match argument.split_once('=') {

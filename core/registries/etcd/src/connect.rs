@@ -1,8 +1,9 @@
 //! A connection to one member of the cluster.
 
 use crate::failed;
-use crate::options::{EtcdOptions, Tls};
+use crate::options::EtcdOptions;
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, KvClient, TlsOptions, WatchClient};
+use rpcx::discovery::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,7 +89,7 @@ async fn connect_options(options: &EtcdOptions) -> Result<ConnectOptions> {
     Ok(connect)
 }
 
-fn tls_options(tls: &Tls) -> Result<TlsOptions> {
+fn tls_options(tls: &TlsFiles) -> Result<TlsOptions> {
     let mut read = TlsOptions::new();
     read = match &tls.ca {
         Some(ca) => read.ca_certificate(Certificate::from_pem(pem(ca)?)),

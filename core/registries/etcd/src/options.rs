@@ -1,9 +1,8 @@
 //! Where the cluster is, and how services are kept there.
 
 use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::{BasePath, Locator};
+use rpcx::discovery::{BasePath, Locator, TlsFiles};
 use rpcx::{Error, Reason, Result};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The port of etcd's clients.
@@ -17,17 +16,9 @@ pub struct EtcdOptions {
     pub(crate) base: BasePath,
     pub(crate) user: Option<(String, Secret)>,
     pub(crate) ttl: Duration,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) discovery: DiscoveryOptions,
     pub(crate) registry: RegistryOptions,
-}
-
-/// Files are read at each connecting, so that new certificates are used without a restart.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tls {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    pub(crate) server_name: Option<String>,
 }
 
 impl EtcdOptions {
@@ -45,63 +36,19 @@ impl EtcdOptions {
     /// Kind `config` with a text that names the part which cannot be read, and no secret.
     pub fn parse(rest: &str) -> Result<Self> {
         let mut locator = Locator::parse(rest)?;
-        if locator.hosts().is_empty() {
-            return Err(bad("it names no host: etcd://HOST:PORT/BASE"));
-        }
-        let hosts = locator.hosts().iter().map(|host| with_port(host)).collect::<Result<_>>()?;
+        let hosts = locator.hosts_with_port(PORT)?;
         let base = locator.base_path()?;
-        let user = locator.take("user").or_else(|| locator.user().map(str::to_owned));
-        let password = locator.take("password").map(Secret::from).or_else(|| locator.password().cloned());
-        let user = match (user, password) {
-            (Some(user), password) => Some((user, password.unwrap_or_else(|| Secret::from(String::new())))),
-            (None, Some(_)) => return Err(bad("it has a password and no user")),
-            (None, None) => None,
-        };
+        let user = locator.login()?;
         let ttl = locator.duration("ttl", Duration::from_secs(1), Duration::from_secs(86_400))?;
         let ttl = ttl.unwrap_or(Duration::from_secs(30));
         if ttl.subsec_nanos() > 0 {
             return Err(bad("option `ttl`: etcd counts whole seconds"));
         }
-        let tls = tls(&mut locator)?;
+        let tls = locator.tls(false)?;
         let registry = locator.registry_options()?;
         let discovery = locator.discovery_options()?;
         locator.finish()?;
         Ok(Self { hosts, base, user, ttl, tls, discovery, registry })
-    }
-}
-
-fn tls(locator: &mut Locator) -> Result<Option<Tls>> {
-    let wanted = match locator.take("tls").as_deref() {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(other) => return Err(bad(&format!("option `tls`: {other:?} is neither true nor false"))),
-    };
-    let ca = locator.take("ca").map(PathBuf::from);
-    let identity = match (locator.take("cert"), locator.take("key")) {
-        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-        (None, None) => None,
-        _ => return Err(bad("options `cert` and `key` go together: set both or none")),
-    };
-    let server_name = locator.take("server_name");
-    let named = ca.is_some() || identity.is_some() || server_name.is_some();
-    match wanted {
-        Some(false) if named => {
-            Err(bad("options `ca`, `cert`, `key` and `server_name` mean TLS, and `tls` says false"))
-        }
-        None | Some(false) if !named => Ok(None),
-        _ => Ok(Some(Tls { ca, identity, server_name })),
-    }
-}
-
-/// A host with the port of etcd's clients, unless it has one.
-fn with_port(host: &str) -> Result<String> {
-    // What follows the brackets of an IPv6 literal.
-    let rest = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
-    let Some((_, port)) = rest.rsplit_once(':') else { return Ok(format!("{host}:{PORT}")) };
-    match port.parse::<u16>() {
-        Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(host.to_owned()),
-        _ => Err(bad(&format!("{port:?} is no port"))),
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::connection::{Connection, Setup};
 use crate::failed;
 use crate::login::Login;
-use crate::options::{Host, NacosOptions, Tls};
+use crate::options::{Host, NacosOptions};
+use rpcx::discovery::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -82,7 +83,7 @@ fn random() -> u16 {
     u16::from_le_bytes([bytes[0], bytes[1]])
 }
 
-async fn channel(host: &Host, tls: Option<&Tls>) -> Result<Channel> {
+async fn channel(host: &Host, tls: Option<&TlsFiles>) -> Result<Channel> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}:{}", host.name, host.grpc))
         .map_err(|_| Error::new(Reason::ConfigBadAddress, format!("nacos: {:?} is no host", host.name)))?
@@ -101,7 +102,7 @@ async fn channel(host: &Host, tls: Option<&Tls>) -> Result<Channel> {
     endpoint.connect().await.map_err(|error| failed::transport(&error))
 }
 
-fn tls_config(tls: &Tls) -> Result<ClientTlsConfig> {
+fn tls_config(tls: &TlsFiles) -> Result<ClientTlsConfig> {
     let mut config = ClientTlsConfig::new();
     config = match &tls.ca {
         Some(ca) => config.ca_certificate(Certificate::from_pem(pem(ca)?)),

@@ -1,14 +1,14 @@
 //! Logging in: over HTTP, for a token that each request carries.
 
 use crate::failed::cause;
-use crate::options::{Host, NacosOptions, Tls};
+use crate::options::{Host, NacosOptions};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rpcx::config::Secret;
-use rpcx::discovery::refreshed;
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use rpcx::discovery::{TlsFiles, refreshed};
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use serde::Deserialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -120,10 +120,16 @@ async fn log_in(options: &NacosOptions, host: &Host, user: &str, password: &Secr
 }
 
 /// One request on a connection of its own.
-async fn post(tls: Option<&Tls>, host: &Host, path: &str, form: &str, limit: Duration) -> Result<(StatusCode, Bytes)> {
+async fn post(
+    tls: Option<&TlsFiles>,
+    host: &Host,
+    path: &str,
+    form: &str,
+    limit: Duration,
+) -> Result<(StatusCode, Bytes)> {
     let mut transports = Transports::default();
     if let Some(tls) = tls {
-        transports = transports.with_client_tls(client_tls(tls.clone()).await?);
+        transports = transports.with_client_tls(tls.read().await?);
     }
     let authority = format!("{}:{}", host.name, host.http);
     let dial = DialOptions { connect_timeout: limit, ..DialOptions::default() };
@@ -154,25 +160,6 @@ async fn post(tls: Option<&Tls>, host: &Host, path: &str, form: &str, limit: Dur
         done = exchange => done,
         never = carried => never,
     }
-}
-
-async fn client_tls(tls: Tls) -> Result<ClientTls> {
-    // Files are read where that may block.
-    let build = move || {
-        let mut builder = ClientTls::builder();
-        if let Some(ca) = tls.ca {
-            builder = builder.ca_file(ca);
-        }
-        if let Some((cert, key)) = tls.identity {
-            builder = builder.identity_files(cert, key);
-        }
-        if let Some(name) = tls.server_name {
-            builder = builder.server_name(name);
-        }
-        builder.build()
-    };
-    let built = tokio::task::spawn_blocking(build).await;
-    built.map_err(|error| Error::new(Reason::InternalSystem, format!("nacos: {error}")))?
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Where the servers of Nacos are, and how services are kept there.
 
 use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::Locator;
+use rpcx::discovery::{Locator, TlsFiles};
 use rpcx::{Error, Reason, Result};
-use std::path::PathBuf;
 
 /// The main port of Nacos, which speaks HTTP.
 const PORT: u16 = 8848;
@@ -23,7 +22,7 @@ pub struct NacosOptions {
     pub(crate) user: Option<(String, Secret)>,
     /// Of the HTTP interface; begins with a slash or is empty.
     pub(crate) context_path: String,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) discovery: DiscoveryOptions,
     pub(crate) registry: RegistryOptions,
 }
@@ -35,14 +34,6 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) http: u16,
     pub(crate) grpc: u16,
-}
-
-/// Files are read at each connecting, so that new certificates are used without a restart.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tls {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    pub(crate) server_name: Option<String>,
 }
 
 impl NacosOptions {
@@ -71,14 +62,14 @@ impl NacosOptions {
         let namespace = namespace(&mut locator)?;
         let group = word(&mut locator, "group")?.unwrap_or_else(|| "DEFAULT_GROUP".to_owned());
         let cluster = word(&mut locator, "cluster")?.unwrap_or_default();
-        let user = user(&mut locator)?;
+        let user = locator.login()?;
         let context = locator.take("context_path").unwrap_or_else(|| "/nacos".to_owned());
         let context_path = context.trim_matches('/');
         if !context_path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte)) {
             return Err(bad(&format!("option `context_path`: {context:?} is no path")));
         }
         let context_path = if context_path.is_empty() { String::new() } else { format!("/{context_path}") };
-        let tls = tls(&mut locator)?;
+        let tls = locator.tls(false)?;
         // Go's servers write none here, and each write is a push to everybody who follows the service.
         let metrics = locator.take("metrics");
         let mut registry = locator.registry_options()?;
@@ -135,40 +126,6 @@ fn word(locator: &mut Locator, option: &str) -> Result<Option<String>> {
             Err(bad(&format!("option `{option}`: {text:?} is no name")))
         }
         Some(text) => Ok(Some(text)),
-    }
-}
-
-fn user(locator: &mut Locator) -> Result<Option<(String, Secret)>> {
-    let user = locator.take("user").or_else(|| locator.user().map(str::to_owned));
-    let password = locator.take("password").map(Secret::from).or_else(|| locator.password().cloned());
-    match (user, password) {
-        (Some(user), password) => Ok(Some((user, password.unwrap_or_else(|| Secret::from(String::new()))))),
-        (None, Some(_)) => Err(bad("it has a password and no user")),
-        (None, None) => Ok(None),
-    }
-}
-
-fn tls(locator: &mut Locator) -> Result<Option<Tls>> {
-    let wanted = match locator.take("tls").as_deref() {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(other) => return Err(bad(&format!("option `tls`: {other:?} is neither true nor false"))),
-    };
-    let ca = locator.take("ca").map(PathBuf::from);
-    let identity = match (locator.take("cert"), locator.take("key")) {
-        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-        (None, None) => None,
-        _ => return Err(bad("options `cert` and `key` go together: set both or none")),
-    };
-    let server_name = locator.take("server_name");
-    let named = ca.is_some() || identity.is_some() || server_name.is_some();
-    match wanted {
-        Some(false) if named => {
-            Err(bad("options `ca`, `cert`, `key` and `server_name` mean TLS, and `tls` says false"))
-        }
-        None | Some(false) if !named => Ok(None),
-        _ => Ok(Some(Tls { ca, identity, server_name })),
     }
 }
 

@@ -13,7 +13,10 @@ pub mod signal;
 /// The discoveries and registries that a URL may name: all that there are.
 fn schemes() -> rpcx::discovery::Schemes {
     rpcx::discovery::Schemes::default()
+        .with(librpcx_consul::scheme())
         .with(librpcx_dns::scheme())
         .with(librpcx_etcd::scheme())
         .with(librpcx_nacos::scheme())
+        .with(librpcx_redis::scheme())
+        .with(librpcx_zookeeper::scheme())
 }

@@ -1,11 +1,12 @@
-//! A registry by its URL alone, as every language names it. One test a process: it counts threads.
+//! Registries by their URLs alone, as every language names them.
+#![cfg(feature = "registries")]
 
 use rpcx_embed::{
     Bytes, CallOptions, Client, ClientConfig, Discovery, Error, Kind, MethodFlags, Request, Server, ServerBuilder,
     ServerConfig,
 };
 use rpcx_registries::suite::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -42,8 +43,10 @@ fn threads(name: &str) -> usize {
     names.filter(|text| text.starts_with(name)).count()
 }
 
-/// Servers and clients meet there and leave no thread.
-pub(crate) fn takes_place<R: Registry>() {
+fn servers_and_clients_meet_there_and_leave_no_thread<R: Registry>() {
+    // One after the other: each counts the threads of the process.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut registry = R::start();
     let url = registry.url("/embed", &format!("{}&max_reconnect_interval=500ms", R::SHORT));
     let first = server(&url);
@@ -73,4 +76,29 @@ pub(crate) fn takes_place<R: Registry>() {
     client.close();
     drop((method, client, first, second));
     until("the threads end", || threads("rpcx-shard") == 0);
+}
+
+#[test]
+fn in_consul() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::consul::Consul>();
+}
+
+#[test]
+fn in_etcd() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::etcd::Etcd>();
+}
+
+#[test]
+fn in_nacos() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::nacos::Nacos>();
+}
+
+#[test]
+fn in_redis() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::redis::Redis>();
+}
+
+#[test]
+fn in_zookeeper() {
+    servers_and_clients_meet_there_and_leave_no_thread::<rpcx_registries::zookeeper::ZooKeeper>();
 }

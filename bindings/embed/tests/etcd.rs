@@ -1,9 +1,0 @@
-//! etcd by its URL.
-#![cfg(feature = "etcd")]
-
-mod meeting;
-
-#[test]
-fn servers_and_clients_meet_there_and_leave_no_thread() {
-    meeting::takes_place::<rpcx_registries::etcd::Etcd>();
-}
