@@ -2,7 +2,7 @@
 
 use crate::support::{Registry, addresses, client, discovery, eventually, multiply, run, until_entry, until_seen};
 use rpcx_registries::etcd::Etcd;
-use rpcx_registries::suite::peers::{go_client, go_server};
+use rpcx_registries::suite::peers::{go_client, go_server, until_called};
 use rpcx_registries::suite::support::server_process;
 
 #[test]
@@ -36,8 +36,7 @@ fn a_go_client_that_takes_a_missing_key_for_an_empty_list_follows_our_server() {
         go.hear("nothing", |line| line == "initial 0 []");
         let (mut server, at) = server_process(rpcx_registries::rust!(), &etcd.url("/rpcx_test", ""), &[]);
         go.hear("our server", |line| line == format!("push 1 [{at} ()]"));
-        go.tell("call");
-        go.hear("an answer", |line| line == "call 42 <nil>");
+        until_called(&mut go, "call 42 <nil>");
         server.finish();
         go.hear("the empty list", |line| line == "push 0 []");
     });

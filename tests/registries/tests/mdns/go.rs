@@ -4,6 +4,7 @@ use crate::support::{
     Duration, Instant, Talker, addresses, apart, client, discovery, eventually, go, multiply, run, seen,
     server_process, until_seen,
 };
+use rpcx_registries::suite::peers::until_called;
 use rpcx_registries::suite::support::{serving, without_means};
 
 fn go_server(options: &[&str]) -> (Talker, String) {
@@ -75,8 +76,7 @@ apart! {
             let mut go = go_client();
             let initial = go.hear("the first list", |line| line.starts_with("initial "));
             assert!(initial.starts_with(&format!("initial 1 [{at} (")), "{initial}");
-            go.tell("call");
-            go.hear("an answer", |line| line == "call 42 <nil>");
+            until_called(&mut go, "call 42 <nil>");
             go.hear("an update", |line| {
                 line.contains("calls=") && line.contains("connections=") && line.contains("group=g1&weight=7")
             });
@@ -87,8 +87,7 @@ apart! {
             go.hear("the second", |line| line.starts_with("push 1 [") && line.contains(&other));
             second.process().kill();
             go.hear("the empty list", |line| line == "push 0 []");
-            go.tell("call");
-            go.hear("no server", |line| line.contains("can not found any server"));
+            until_called(&mut go, "can not found any server");
         });
     }
 }
@@ -105,8 +104,7 @@ apart! {
                 let mut go = go_client();
                 let initial = go.hear("the first list", |line| line.starts_with("initial "));
                 assert_eq!(initial, format!("initial 1 [{at} ({metadata})]"));
-                go.tell("call");
-                go.hear("an answer", |line| line == "call 42 <nil>");
+                until_called(&mut go, "call 42 <nil>");
                 let discovery = discovery(url);
                 let watch = discovery.watch("Arith");
                 eventually("ours", async || addresses(&watch) == [at.clone()]).await;

@@ -1,7 +1,7 @@
 //! Go's servers with our clients, and our servers with Go's clients.
 
 use rpcx_registries::nacos::Nacos;
-use rpcx_registries::suite::peers::{go_client, go_server};
+use rpcx_registries::suite::peers::{go_client, go_server, until_called};
 use rpcx_registries::suite::support::{addresses, client, discovery, multiply, seen, server_process, until_seen};
 use rpcx_registries::suite::{Ours, Registry};
 use rpcx_registries::wait::{eventually, run};
@@ -57,14 +57,12 @@ fn a_go_client_follows_our_server_from_its_start_to_its_end() {
             go.hear("the list", |line| {
                 line == format!("initial 1 [{at} ({metadata})]") || line == format!("push 1 [{at} ({metadata})]")
             });
-            go.tell("call");
-            go.hear("an answer", |line| line == "call 42 <nil>");
+            until_called(&mut go, "call 42 <nil>");
             for (state, answer) in [("inactive", "can not found any server"), ("active", "call 42 <nil>")] {
                 let edit = format!("network=tcp&state={state}");
                 nacos.write(namespace, "Arith", &at, &edit, &[("groupName", group)]);
                 go.hear("the edit", |line| line == format!("push 1 [{at} (network=tcp&state={state})]"));
-                go.tell("call");
-                go.hear(answer, |line| line.contains(answer));
+                until_called(&mut go, answer);
             }
             first.finish();
             first.hear("its end", |line| line == "ended");
@@ -73,8 +71,7 @@ fn a_go_client_follows_our_server_from_its_start_to_its_end() {
             go.hear("the next server", |line| line == format!("push 1 [{at} (network=tcp)]"));
             second.process().kill();
             go.hear("the empty list", |line| line == "push 0 []");
-            go.tell("call");
-            go.hear("no server", |line| line.contains("can not found any server"));
+            until_called(&mut go, "can not found any server");
         }
     });
 }

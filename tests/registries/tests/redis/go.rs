@@ -2,7 +2,7 @@
 
 use crate::support::{Duration, Registry, addresses, discovery, eventually, run, seen, until_entry};
 use rpcx_registries::redis::Redis;
-use rpcx_registries::suite::peers::{go_client, go_server};
+use rpcx_registries::suite::peers::{go_client, go_server, until_called};
 use rpcx_registries::suite::support::server_process;
 
 #[test]
@@ -61,8 +61,7 @@ fn a_go_client_goes_on_while_our_server_renews_and_restores() {
             redis.delete("/rpcx_test", "Arith", &at).await;
             until_entry(&redis, &node, |_| true).await;
             go.hear("it is back", |line| line.contains(&at));
-            go.tell("call");
-            go.hear("an answer", |line| line == "call 42 <nil>");
+            until_called(&mut go, "call 42 <nil>");
         }
     });
 }

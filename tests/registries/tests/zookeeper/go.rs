@@ -4,7 +4,7 @@ use crate::support::{
     Duration, Instant, Registry, addresses, discovery, eventually, multiply, run, seen, server_process, until_entry,
     until_seen,
 };
-use rpcx_registries::suite::peers::{go_client, go_server};
+use rpcx_registries::suite::peers::{go_client, go_server, until_called};
 use rpcx_registries::suite::support::client;
 use rpcx_registries::zookeeper::ZooKeeper;
 
@@ -21,8 +21,7 @@ fn a_go_client_sees_an_operators_edit_since_our_server_puts_the_node_there_again
             let before = until_entry(&registry, &node, |_| true).await;
             registry.write(&node, &format!("state={state}&weight=7")).await;
             go.hear("the edit", |line| line.starts_with("push 1 ") && line.contains(&format!("state={state}")));
-            go.tell("call");
-            go.hear(answer, |line| line.contains(answer));
+            until_called(&mut go, answer);
             let after = until_entry(&registry, &node, |entry| entry.stat.created > before.stat.created).await;
             assert_eq!(after.stat.owner, before.stat.owner);
         }
