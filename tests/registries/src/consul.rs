@@ -1,10 +1,9 @@
 //! A Consul of one server.
 
-use crate::Daemon;
 use crate::daemon::Program;
-use crate::etcd::Pem;
 use crate::process::{guarded, program};
 use crate::suite::Registry;
+use crate::{Daemon, Pem};
 use rpcx::discovery::Scheme;
 use serde_json::{Value, json};
 use std::io::{Read, Write};

@@ -1,27 +1,16 @@
 //! An etcd of one member.
 
-use crate::Daemon;
 use crate::daemon::Program;
 use crate::process::{guarded, program};
 use crate::suite::Registry;
+use crate::{Daemon, Pem};
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, PutOptions, TlsOptions, Txn, TxnOp};
 use rpcx::discovery::Scheme;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-
-/// PEM files for TLS, with the same authority on both sides.
-#[derive(Clone, Debug)]
-pub struct Pem {
-    /// The authority.
-    pub ca: PathBuf,
-    /// The certificate of everybody.
-    pub cert: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-}
 
 /// A server on loopback with its own data; killed when dropped.
 #[derive(Debug)]

@@ -1,10 +1,9 @@
 //! A Redis.
 
-use crate::Daemon;
 use crate::daemon::Program;
-use crate::etcd::Pem;
 use crate::process::{guarded, program};
 use crate::suite::Registry;
+use crate::{Daemon, Pem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redis::RedisResult;

@@ -2,41 +2,18 @@
 
 use crate::support::{LIMIT, Registry, address, discovery, eventually, run, schemes, server, until_seen};
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rpcx::{Context, ErrorKind, Server};
-use rpcx_registries::Port;
 use rpcx_registries::consul::{Consul, ROOT};
-use rpcx_registries::etcd::Pem;
 use rpcx_registries::suite::support::seen;
+use rpcx_registries::{Pem, Port};
 use serde_json::json;
-use std::path::Path;
 use std::time::Duration;
-
-/// An authority, and a certificate of it for 127.0.0.1 and clients.
-fn pem(folder: &Path) -> Pem {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    Pem {
-        ca: write("ca.pem", authority.pem()),
-        cert: write("cert.pem", certificate.pem()),
-        key: write("key.pem", key.serialize_pem()),
-    }
-}
 
 #[test]
 fn tls_with_certificates_of_both_sides_and_several_endpoints() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let pem = pem(folder.path());
+        let pem = Pem::make(folder.path());
         let consul = Consul::secured(&pem);
         // Two agents that are not there, around the one that is.
         let (before, after) = (Port::free(), Port::free());

@@ -3,23 +3,13 @@
 use crate::support::{Registry, discovery, run, until_seen};
 use rpcx::discovery::refreshed;
 use rpcx_registries::consul::{Consul, FLAGS};
-use serde_json::Value;
+use rpcx_registries::vectors::{self, text};
 use std::collections::BTreeMap;
-
-fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON");
-    all["consul"].clone()
-}
-
-fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
-    entry[field].as_str().expect("text")
-}
 
 #[test]
 fn whatever_go_wrote_is_read() {
     run(async {
-        let vectors = vectors();
+        let vectors = vectors::of("consul");
         let consul = Consul::start();
         let mut read = 0;
         for snapshot in vectors["snapshots"].as_array().expect("snapshots") {
@@ -52,7 +42,7 @@ fn whatever_go_wrote_is_read() {
 
 #[test]
 fn what_go_writes_at_an_update_is_what_we_write() {
-    let vectors = vectors();
+    let vectors = vectors::of("consul");
     let value = |when: &str| {
         let snapshots = vectors["snapshots"].as_array().expect("snapshots");
         let snapshot = snapshots.iter().find(|snapshot| snapshot["when"] == when).expect(when);

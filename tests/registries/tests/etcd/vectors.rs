@@ -3,39 +3,17 @@
 use crate::support::{Registry, discovery, run, until_seen};
 use rpcx::discovery::refreshed;
 use rpcx_registries::etcd::Etcd;
-use serde_json::Value;
+use rpcx_registries::vectors::{self, text};
 use std::collections::BTreeMap;
-
-fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON")
-}
-
-/// Every list of keys in a part of the vectors, with when it was taken.
-fn snapshots<'v>(value: &'v Value, found: &mut Vec<(&'v str, &'v [Value])>) {
-    match value {
-        Value::Object(fields) => match (&value["when"], &value["entries"]) {
-            (Value::String(when), Value::Array(entries)) => found.push((when, entries)),
-            _ => fields.values().for_each(|field| snapshots(field, found)),
-        },
-        Value::Array(values) => values.iter().for_each(|value| snapshots(value, found)),
-        _ => {}
-    }
-}
-
-fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
-    entry[field].as_str().expect("text")
-}
 
 #[test]
 fn whatever_go_wrote_is_read() {
     run(async {
-        let vectors = vectors();
         let etcd = Etcd::start();
         let mut read = 0;
         for layout in ["etcd3", "etcd3_single"] {
-            let mut found = Vec::new();
-            snapshots(&vectors[layout], &mut found);
+            let vectors = vectors::of(layout);
+            let found = vectors::snapshots(&vectors);
             assert!(found.len() > 1, "{layout}: {} snapshots", found.len());
             for (when, entries) in found {
                 // By base path and service the nodes, as a watch shows them.
@@ -66,9 +44,8 @@ fn whatever_go_wrote_is_read() {
 
 #[test]
 fn what_go_writes_over_an_operators_edit_is_what_we_write() {
-    let vectors = vectors();
-    let mut found = Vec::new();
-    snapshots(&vectors["etcd3"]["operator_edit_other_lease"], &mut found);
+    let vectors = vectors::of("etcd3");
+    let found = vectors::snapshots(&vectors["operator_edit_other_lease"]);
     let value = |when: &str| {
         let (_, entries) = found.iter().find(|(name, _)| *name == when).expect(when);
         text(entries.iter().find(|entry| text(entry, "key").contains("@")).expect("a node"), "value").to_owned()

@@ -4,13 +4,11 @@ use crate::support::{Wire, address, apart, follow, run, server, until_seen};
 use hickory_proto::op::{Message, OpCode};
 use hickory_proto::rr::rdata::TXT;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use serde_json::Value;
 
 /// The character strings of the TXT records in the packets of a kind.
 fn texts(kind: &str) -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON");
-    let packets = vectors["mdns"]["packets"][kind].as_array().expect("packets").iter();
+    let vectors = rpcx_registries::vectors::of("mdns");
+    let packets = vectors["packets"][kind].as_array().expect("packets").iter();
     let lines = packets.flat_map(|packet| packet.as_str().expect("text").lines()).filter(|line| line.contains(" TXT "));
     lines.map(|line| line.split('\'').nth(1).expect("a string").to_owned()).collect()
 }

@@ -1,6 +1,6 @@
 //! TLS, which r-nacos has not: in front of it, as a proxy would have it.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rpcx_registries::Pem;
 use rpcx_registries::nacos::{Nacos, USER};
 use rpcx_registries::suite::Registry;
 use rpcx_registries::suite::support::{address, addresses, discovery, server};
@@ -15,43 +15,19 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// An authority, and a certificate of it for 127.0.0.1 and clients: the PEM texts, and the files.
-struct Pems {
-    texts: [String; 3],
-    files: [String; 3],
-}
-
-fn pems(folder: &Path) -> Pems {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let texts = [authority.pem(), certificate.pem(), key.serialize_pem()];
-    let mut files = ["ca.pem", "cert.pem", "key.pem"].into_iter().zip(&texts).map(|(name, text)| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    });
-    let files = std::array::from_fn(|_| files.next().unwrap());
-    Pems { texts, files }
-}
-
 /// Takes TLS off for a port, and asks for a certificate; its own port.
-async fn in_front_of(port: u16, pems: &Pems, protocols: &[&str]) -> u16 {
-    let [ca, cert, key] = &pems.texts;
-    let read = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+async fn in_front_of(port: u16, pem: &Pem, protocols: &[&str]) -> u16 {
+    let read = |path: &Path| CertificateDer::from_pem_file(path).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(read(ca)).unwrap();
+    roots.add(read(&pem.ca)).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&pem.key).unwrap();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![read(cert)], key)
+        .with_single_cert(vec![read(&pem.cert)], key)
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -75,11 +51,11 @@ async fn in_front_of(port: u16, pems: &Pems, protocols: &[&str]) -> u16 {
 fn tls_with_certificates_of_both_sides_for_grpc_and_for_the_login() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let pems = pems(folder.path());
+        let pem = Pem::make(folder.path());
         let nacos = Nacos::secured();
-        let http = in_front_of(nacos.daemon().port(0), &pems, &[]).await;
-        let grpc = in_front_of(nacos.daemon().port(1), &pems, &["h2"]).await;
-        let [ca, cert, key] = &pems.files;
+        let http = in_front_of(nacos.daemon().port(0), &pem, &[]).await;
+        let grpc = in_front_of(nacos.daemon().port(1), &pem, &["h2"]).await;
+        let [ca, cert, key] = [&pem.ca, &pem.cert, &pem.key].map(|path| path.display().to_string());
         let base = format!("nacos://{}:s%40cret%20word@127.0.0.1:{http}/test?grpc_port={grpc}", USER.0);
         let url = format!("{base}&ca={ca}&cert={cert}&key={key}");
         let server = server::<Nacos>(&url, &[]).await;

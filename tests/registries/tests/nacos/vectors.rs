@@ -3,15 +3,10 @@
 use rpcx_registries::nacos::Nacos;
 use rpcx_registries::suite::Registry;
 use rpcx_registries::suite::support::{discovery, server, until_seen};
+use rpcx_registries::vectors;
 use rpcx_registries::wait::{LIMIT, run};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON");
-    all["nacos"].clone()
-}
 
 /// Every list of hosts, with its service.
 fn lists(vectors: &Value) -> Vec<(String, Vec<Value>)> {
@@ -40,7 +35,7 @@ fn whatever_go_registered_is_read() {
         let nacos = Nacos::start();
         let discovery = discovery::<Nacos>(&nacos.url("/vectors", "empty_hold=0"));
         let mut read = 0;
-        for (service, hosts) in lists(&vectors()) {
+        for (service, hosts) in lists(&vectors::of("nacos")) {
             let watch = discovery.watch(&service);
             let mut expected = String::new();
             for host in &hosts {
@@ -68,7 +63,7 @@ fn our_servers_register_what_go_registered() {
     run(async {
         let nacos = Nacos::start();
         let server = server::<Nacos>(&nacos.url("/vectors", ""), &[("metadata", "weight=7&group=g1")]).await;
-        let vectors = vectors();
+        let vectors = vectors::of("nacos");
         let go = &vectors["cluster_empty"][0]["entries"][0]["hosts"][0];
         let ours = nacos.instances("/vectors", "Arith", "DEFAULT_GROUP").expect("it answers").remove(0);
         assert_eq!(ours.metadata, metadata(go));

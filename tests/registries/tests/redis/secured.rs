@@ -3,40 +3,15 @@
 use crate::support::{
     Duration, LIMIT, Registry, address, discovery, eventually, run, schemes, seen, server, until_seen,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rpcx::{ErrorKind, Server};
-use rpcx_registries::Port;
-use rpcx_registries::etcd::Pem;
 use rpcx_registries::redis::Redis;
-use std::path::Path;
-
-/// An authority, and a certificate of it for `localhost` and clients.
-fn pem(folder: &Path) -> Pem {
-    let mut params = CertificateParams::default();
-    // Another name than the certificate's, which OpenSSL would take for self-signed.
-    params.distinguished_name.push(DnType::CommonName, "authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    Pem {
-        ca: write("ca.pem", authority.pem()),
-        cert: write("cert.pem", certificate.pem()),
-        key: write("key.pem", key.serialize_pem()),
-    }
-}
+use rpcx_registries::{Pem, Port};
 
 #[test]
 fn tls_with_certificates_of_both_sides() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let pem = pem(folder.path());
+        let pem = Pem::make(folder.path());
         let redis = Redis::secured(pem.clone());
         let [ca, cert, key] = [&pem.ca, &pem.cert, &pem.key].map(|path| path.display().to_string());
         let all = format!("ca={ca}&cert={cert}&key={key}&server_name=localhost");

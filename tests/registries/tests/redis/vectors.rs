@@ -3,30 +3,8 @@
 use crate::support::{Registry, address, discovery, run, server, until_entry, until_seen};
 use rpcx::discovery::refreshed;
 use rpcx_registries::redis::Redis;
-use serde_json::Value;
+use rpcx_registries::vectors::{self, text};
 use std::collections::BTreeMap;
-
-fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON");
-    all["redis"].clone()
-}
-
-/// Every list of keys, with when it was taken.
-fn snapshots<'v>(value: &'v Value, found: &mut Vec<(&'v str, &'v [Value])>) {
-    match value {
-        Value::Object(fields) => match (&value["when"], &value["entries"]) {
-            (Value::String(when), Value::Array(entries)) => found.push((when, entries)),
-            _ => fields.values().for_each(|field| snapshots(field, found)),
-        },
-        Value::Array(values) => values.iter().for_each(|value| snapshots(value, found)),
-        _ => {}
-    }
-}
-
-fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
-    entry[field].as_str().expect("text")
-}
 
 /// Base, service and address of a node's key.
 fn node(key: &str) -> Option<(&str, &str, &str)> {
@@ -39,10 +17,9 @@ fn node(key: &str) -> Option<(&str, &str, &str)> {
 #[test]
 fn whatever_go_wrote_is_read() {
     run(async {
-        let vectors = vectors();
+        let vectors = vectors::of("redis");
         let redis = Redis::start();
-        let mut found = Vec::new();
-        snapshots(&vectors, &mut found);
+        let found = vectors::snapshots(&vectors);
         let mut read = 0;
         for (when, entries) in found {
             // By base path and service the nodes, as a watch shows them.
@@ -71,9 +48,8 @@ fn whatever_go_wrote_is_read() {
 #[test]
 fn what_go_wrote_is_what_we_write_but_for_who_and_when() {
     run(async {
-        let vectors = vectors();
-        let mut found = Vec::new();
-        snapshots(&vectors, &mut found);
+        let vectors = vectors::of("redis");
+        let found = vectors::snapshots(&vectors);
         let (_, entries) =
             found.iter().find(|(when, _)| when.starts_with("just after registration")).expect("a vector");
         let redis = Redis::start();
@@ -97,9 +73,8 @@ fn what_go_wrote_is_what_we_write_but_for_who_and_when() {
 #[test]
 fn what_go_writes_over_an_operators_edit_is_what_we_write() {
     run(async {
-        let vectors = vectors();
-        let mut found = Vec::new();
-        snapshots(&vectors["operator_edit"], &mut found);
+        let vectors = vectors::of("redis");
+        let found = vectors::snapshots(&vectors["operator_edit"]);
         let (_, entries) = found.iter().find(|(when, _)| *when == "operator edit after tick").expect("a vector");
         let entry = entries.iter().find(|entry| text(entry, "key").contains('@')).expect("a node");
         let means = [("calls", "0.00"), ("connections", "0.00")];

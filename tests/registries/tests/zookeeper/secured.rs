@@ -2,36 +2,18 @@
 
 use crate::support::{LIMIT, Registry, address, discovery, eventually, run, schemes, server, until_seen};
 use librpcx_zookeeper::wire::{Acl, Change, Code};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rpcx::{ErrorKind, Server};
-use rpcx_registries::Port;
 use rpcx_registries::zookeeper::ZooKeeper;
-use std::path::{Path, PathBuf};
+use rpcx_registries::{Pem, Port};
 use std::time::Duration;
-
-/// An authority, and a certificate of it for 127.0.0.1 and clients with its key.
-fn pem(folder: &Path) -> [PathBuf; 3] {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    [write("ca.pem", authority.pem()), write("cert.pem", certificate.pem()), write("key.pem", key.serialize_pem())]
-}
 
 #[test]
 fn tls_with_certificates_of_both_sides_and_several_endpoints() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
-        let files = pem(folder.path());
-        let [ca, cert, key] = files.each_ref().map(|path| path.display().to_string());
-        let registry = ZooKeeper::secured(&files[0], &files[1], &files[2]);
+        let pem = Pem::make(folder.path());
+        let [ca, cert, key] = [&pem.ca, &pem.cert, &pem.key].map(|path| path.display().to_string());
+        let registry = ZooKeeper::secured(&pem.ca, &pem.cert, &pem.key);
         // Two servers that are not there, around the one that is.
         let (before, after) = (Port::free(), Port::free());
         let hosts = format!("127.0.0.1:{},{},127.0.0.1:{}", before.number(), registry.host(), after.number());

@@ -3,37 +3,15 @@
 use crate::support::{Registry, discovery, run, until_seen};
 use librpcx_zookeeper::wire::{Acl, Change};
 use rpcx::discovery::refreshed;
+use rpcx_registries::vectors::{self, text};
 use rpcx_registries::zookeeper::ZooKeeper;
-use serde_json::Value;
 use std::collections::BTreeMap;
-
-fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/registries.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors")).expect("JSON")
-}
-
-/// Every list of nodes in a part of the vectors, with when it was taken.
-fn snapshots<'v>(value: &'v Value, found: &mut Vec<(&'v str, &'v [Value])>) {
-    match value {
-        Value::Object(fields) => match (&value["when"], &value["entries"]) {
-            (Value::String(when), Value::Array(entries)) => found.push((when, entries)),
-            _ => fields.values().for_each(|field| snapshots(field, found)),
-        },
-        Value::Array(values) => values.iter().for_each(|value| snapshots(value, found)),
-        _ => {}
-    }
-}
-
-fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
-    entry[field].as_str().expect("text")
-}
 
 #[test]
 fn whatever_go_wrote_is_read() {
     run(async {
-        let vectors = vectors();
-        let mut found = Vec::new();
-        snapshots(&vectors["zookeeper"], &mut found);
+        let vectors = vectors::of("zookeeper");
+        let found = vectors::snapshots(&vectors);
         assert!(found.len() > 10, "{} snapshots", found.len());
         let registry = ZooKeeper::start();
         let mut read = 0;
@@ -67,9 +45,8 @@ fn whatever_go_wrote_is_read() {
 
 #[test]
 fn what_go_writes_over_an_operators_edit_is_what_we_write() {
-    let vectors = vectors();
-    let mut found = Vec::new();
-    snapshots(&vectors["zookeeper"]["operator_edit_and_resurrection"], &mut found);
+    let vectors = vectors::of("zookeeper");
+    let found = vectors::snapshots(&vectors["operator_edit_and_resurrection"]);
     let (_, entries) = found.iter().find(|(when, _)| *when == "operator set, after a tick").expect("the edit");
     let node = |path: &str| {
         let entry =
