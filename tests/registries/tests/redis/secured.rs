@@ -29,7 +29,7 @@ fn tls_with_certificates_of_both_sides() {
         // Whoever does not know the authority, asks for another name, or has no certificate, is told why.
         for (options, part) in [
             (String::new(), "certificate"),
-            (format!("ca={ca}&cert={cert}&key={key}"), "certificate"),
+            (format!("ca={ca}&cert={cert}&key={key}&server_name=other"), "certificate"),
             (format!("ca={ca}&server_name=localhost"), ""),
             (format!("ca={ca}/none"), "none"),
         ] {
