@@ -33,6 +33,7 @@ mod secret;
 mod server;
 mod suggest;
 mod text;
+mod tls_files;
 mod value;
 
 #[cfg(feature = "metrics-listener")]
@@ -47,6 +48,7 @@ pub use registry::RegistryOptions;
 pub use secret::Secret;
 pub use server::{AccessOptions, RateLimitOptions, ServerOptions, ServerTlsOptions};
 pub use table::{OptionRow, Scope, Takes};
+pub use tls_files::TlsFiles;
 pub(crate) use value::OptionValue;
 pub use value::Value;
 

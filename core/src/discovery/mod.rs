@@ -38,7 +38,6 @@ pub use load::{Load, LoadCounts};
 pub use locator::Locator;
 pub use metadata::NodeMetadata;
 pub use node::Node;
-pub use reaching::TlsFiles;
 pub use refresh::refreshed;
 pub use snapshot::{Diff, NodeChange, Snapshot, SnapshotState};
 pub use source::{Source, SourceDiscovery};

@@ -1,46 +1,9 @@
 //! How a registry is reached: ports, credentials and TLS, which most of their URLs name alike.
 
 use super::Locator;
-use crate::config::Secret;
+use crate::config::{Secret, TlsFiles};
 use crate::error::{Error, Reason, Result};
-#[cfg(feature = "tls")]
-use crate::transport::ClientTls;
 use std::path::PathBuf;
-
-/// The files with which a registry is reached over TLS. They are read at each connecting, so that new certificates are used
-/// without a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// PEM file with the authorities of the registry's certificates; none for those of the system.
-    pub ca: Option<PathBuf>,
-    /// PEM files with a certificate of one's own and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name that the registry's certificates must have; none for the host.
-    pub server_name: Option<String>,
-}
-
-#[cfg(feature = "tls")]
-impl TlsFiles {
-    /// Reads the files, on a thread that may block; on a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientTlsBuilder::build`](crate::transport::ClientTlsBuilder::build).
-    pub async fn read(&self) -> Result<ClientTls> {
-        let mut builder = ClientTls::builder();
-        if let Some(ca) = &self.ca {
-            builder = builder.ca_file(ca);
-        }
-        if let Some((certificate, key)) = &self.identity {
-            builder = builder.identity_files(certificate, key);
-        }
-        if let Some(name) = &self.server_name {
-            builder = builder.server_name(name);
-        }
-        let read = tokio::task::spawn_blocking(move || builder.build()).await;
-        read.map_err(|error| Error::new(Reason::InternalSystem, format!("files of TLS: {error}")))?
-    }
-}
 
 impl Locator {
     /// The hosts, each with a port: its own, or this one.

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::http::{Connection, Head};
 use crate::options::ConsulOptions;
-use rpcx::transport::{Address, DialOptions, Transports};
+use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub(crate) async fn connect_to(host: &str, options: &ConsulOptions) -> Result<Ap
 async fn open(host: &str, options: &ConsulOptions) -> Result<Api> {
     let mut transports = Transports::default();
     if let Some(tls) = &options.tls {
-        transports = transports.with_client_tls(tls.read().await?);
+        transports = transports.with_client_tls(ClientTls::read(tls).await?);
     }
     let dial = DialOptions { connect_timeout: CONNECT_LIMIT, keepalive: Some(KEEPALIVE), ..DialOptions::default() };
     let io = transports.dial(&Address::new("tcp", host)?, &dial).await?;

@@ -1,7 +1,7 @@
 //! Where Consul is, and how services are kept there.
 
-use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::{BasePath, Locator, TlsFiles};
+use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret, TlsFiles};
+use rpcx::discovery::{BasePath, Locator};
 use rpcx::{Error, Reason, Result};
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::failed;
 use crate::options::EtcdOptions;
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, KvClient, TlsOptions, WatchClient};
-use rpcx::discovery::TlsFiles;
+use rpcx::config::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

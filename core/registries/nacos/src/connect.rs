@@ -4,7 +4,7 @@ use crate::connection::{Connection, Setup};
 use crate::failed;
 use crate::login::Login;
 use crate::options::{Host, NacosOptions};
-use rpcx::discovery::TlsFiles;
+use rpcx::config::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;

@@ -7,8 +7,9 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rpcx::config::Secret;
-use rpcx::discovery::{TlsFiles, refreshed};
-use rpcx::transport::{Address, DialOptions, Transports};
+use rpcx::config::TlsFiles;
+use rpcx::discovery::refreshed;
+use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use serde::Deserialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -129,7 +130,7 @@ async fn post(
 ) -> Result<(StatusCode, Bytes)> {
     let mut transports = Transports::default();
     if let Some(tls) = tls {
-        transports = transports.with_client_tls(tls.read().await?);
+        transports = transports.with_client_tls(ClientTls::read(tls).await?);
     }
     let authority = format!("{}:{}", host.name, host.http);
     let dial = DialOptions { connect_timeout: limit, ..DialOptions::default() };

@@ -1,7 +1,7 @@
 //! Where the servers of Nacos are, and how services are kept there.
 
-use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::{Locator, TlsFiles};
+use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret, TlsFiles};
+use rpcx::discovery::Locator;
 use rpcx::{Error, Reason, Result};
 
 /// The main port of Nacos, which speaks HTTP.

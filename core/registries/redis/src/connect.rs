@@ -7,7 +7,7 @@ use crate::options::RedisOptions;
 use crate::routes::Routes;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError};
-use rpcx::transport::{Address, DialOptions, Transports};
+use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ impl Hosts {
     pub(crate) async fn connect(&self, options: &RedisOptions) -> Result<Link> {
         let mut transports = Transports::default();
         if let Some(tls) = &options.tls {
-            transports = transports.with_client_tls(tls.read().await?);
+            transports = transports.with_client_tls(ClientTls::read(tls).await?);
         }
         let (mut replica, mut problem) = (None, None);
         let (first, count) = (self.last.load(Ordering::Relaxed), options.hosts.len());

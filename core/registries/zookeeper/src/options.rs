@@ -1,8 +1,8 @@
 //! Where the ensemble is, and how services are kept there.
 
 use crate::wire::Acl;
-use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret};
-use rpcx::discovery::{BasePath, Locator, TlsFiles};
+use rpcx::config::{DiscoveryOptions, RegistryOptions, Secret, TlsFiles};
+use rpcx::discovery::{BasePath, Locator};
 use rpcx::{Error, Reason, Result};
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 use super::identity::identity;
 use super::pem::{Identity, Source};
 use super::{config_error, handshake_error, provider};
-use crate::error::Result;
+use crate::config::TlsFiles;
+use crate::error::{Error, Reason, Result};
 use crate::transport::{Address, BoxFuture, Dial, DialOptions, Io};
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
@@ -116,6 +117,26 @@ impl ClientTlsBuilder {
 }
 
 impl ClientTls {
+    /// Reads files, on a thread that may block; on a tokio runtime. What a registry is dialled with.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientTlsBuilder::build`].
+    pub async fn read(files: &TlsFiles) -> Result<Self> {
+        let mut builder = Self::builder();
+        if let Some(ca) = &files.ca {
+            builder = builder.ca_file(ca);
+        }
+        if let Some((certificate, key)) = &files.identity {
+            builder = builder.identity_files(certificate, key);
+        }
+        if let Some(name) = &files.server_name {
+            builder = builder.server_name(name);
+        }
+        let read = tokio::task::spawn_blocking(move || builder.build()).await;
+        read.map_err(|error| Error::new(Reason::InternalSystem, format!("files of TLS: {error}")))?
+    }
+
     /// Begins with the system's authorities and no certificate.
     pub fn builder() -> ClientTlsBuilder {
         ClientTlsBuilder::default()
