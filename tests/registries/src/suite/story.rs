@@ -45,7 +45,7 @@ const SCRIPT: &[(u64, Step)] = &[
     (17, Step::Kill(1)),
     (21, Step::Up),
     (26, Step::Start(1)),
-    (31, Step::Down),
+    (30, Step::Down),
     (33, Step::UpEmpty),
     (38, Step::Pause),
     (43, Step::Continue),
