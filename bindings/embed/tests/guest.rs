@@ -10,7 +10,7 @@ use rpcx_embed::{
     Reply, Request, Result, Server, ServerBuilder, ServerConfig, Watch,
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn echo() -> (Server, Method, Client) {
     let handler = Arc::new(|request: Request| {
