@@ -149,7 +149,7 @@ TESTS = (
     Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
     Stage(
-        "interop", (("tests/interop/run",),), minutes=20, about="drivers of all languages on servers of all languages"
+        "interop", (("tests/interop/run",),), minutes=30, about="drivers of all languages on servers of all languages"
     ),
 )
 
