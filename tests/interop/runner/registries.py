@@ -11,7 +11,8 @@ from pathlib import Path
 from .process import Program, ProgramError, Reaper
 
 _ROOT = Path(__file__).resolve().parents[3]
-_BUILD = ("cargo", "build", "--locked", "--quiet", "-p", "rpcx-registries", "--bin", "rpcx-registry")
+# As the tests of the registries are built, of which nothing is compiled again then.
+_BUILD = ("cargo", "test", "--locked", "--quiet", "--workspace", "--all-features", "--test", "etcd", "--no-run")
 _START_SECONDS = 90.0
 
 PREFIX = "registry-"
@@ -56,5 +57,6 @@ def _built() -> str:
 
 
 def _executable(messages: str) -> str:
-    found = [json.loads(line).get("executable") for line in messages.splitlines()]
+    built = [json.loads(line) for line in messages.splitlines()]
+    found = (one["executable"] for one in built if one.get("target", {}).get("name") == "rpcx-registry")
     return next(str(path) for path in found if path)
