@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
 
 thread_local! {
     static STATE: Cell<u64> = Cell::new(RandomState::new().build_hasher().finish());
@@ -20,6 +21,11 @@ pub(crate) fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
+}
+
+/// A random time between half of this and the whole of it, so that those who begin to wait together do not end together.
+pub fn jittered(time: Duration) -> Duration {
+    time / 2 + (time / 2).mul_f64((random_bits() >> 32) as f64 / f64::from(u32::MAX))
 }
 
 /// A number below `limit`, which is not 0, from random bits.

@@ -13,7 +13,7 @@ mod table;
 mod weighted;
 mod weighted_ping;
 
-pub use crate::random::random_bits;
+pub use crate::random::{jittered, random_bits};
 pub use closest::{Closest, Position};
 pub use consistent_hash::ConsistentHash;
 pub use least_loaded::LeastLoaded;

@@ -5,7 +5,6 @@ use crate::config::DiscoveryOptions;
 use crate::error::{Error, Reason, Result};
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -219,7 +218,5 @@ impl<S: Source> Shared<S> {
 pub(super) fn jittered(first: Duration, longest: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     let step = first.saturating_mul(1 << doublings).min(longest);
-    // The seed of a new hasher is random; these waits are rare.
-    let random = RandomState::new().build_hasher().finish() >> 32;
-    step / 2 + (step / 2).mul_f64(random as f64 / f64::from(u32::MAX))
+    crate::random::jittered(step)
 }

@@ -4,7 +4,6 @@
 //! is tried again for as long as the server runs, and holds up nobody else.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -283,9 +282,7 @@ impl Keeper {
 /// registry together do not come back together.
 fn pause(failures: u32) -> Duration {
     let step = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
-    // The seed of a new hasher is random; these waits are rare.
-    let random = RandomState::new().build_hasher().finish() >> 32;
-    step / 2 + (step / 2).mul_f64(random as f64 / f64::from(u32::MAX))
+    crate::random::jittered(step)
 }
 
 /// The addresses that clients are told: those of the option `advertise`, else those that the server listens on.

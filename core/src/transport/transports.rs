@@ -6,6 +6,8 @@ use super::tcp::Tcp;
 use super::tls::{ClientTls, ServerTls};
 use super::unix::Unix;
 use super::{Address, Dial, DialOptions, Io, Listen, ListenOptions, Listener};
+#[cfg(feature = "tls")]
+use crate::config::TlsFiles;
 use crate::error::{Error, Reason, Result};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,6 +85,20 @@ impl Transports {
     pub fn with_client_tls(mut self, tls: ClientTls) -> Transports {
         self.client_tls = Some(tls);
         self
+    }
+
+    /// The built-in ones, which dial with TLS where there are files for it. These are read on a thread that may block; on a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientTlsBuilder::build`](super::ClientTlsBuilder::build).
+    #[cfg(feature = "tls")]
+    pub async fn with_tls_files(files: Option<&TlsFiles>) -> Result<Transports> {
+        Ok(match files {
+            Some(files) => Transports::default().with_client_tls(ClientTls::read(files).await?),
+            None => Transports::default(),
+        })
     }
 
     /// Serves `tcp`, `tcp4`, `tcp6`, `reuseport`, `unix` and inherited listeners with TLS.

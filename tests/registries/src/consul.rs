@@ -192,10 +192,6 @@ impl Registry for Consul {
         &mut self.daemon
     }
 
-    fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.daemon.port(0))
-    }
-
     async fn nodes(&self, base: &str, service: &str) -> Option<Vec<(String, String)>> {
         let prefix = key(base, service, "");
         let node = |entry: Entry| Some((entry.key.strip_prefix(&prefix)?.to_owned(), entry.value));

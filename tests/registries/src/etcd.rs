@@ -139,10 +139,6 @@ impl Registry for Etcd {
         &mut self.daemon
     }
 
-    fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.daemon.port(0))
-    }
-
     async fn nodes(&self, base: &str, service: &str) -> Option<Vec<(String, String)>> {
         let prefix = format!("{base}/{service}/");
         let entries = self.try_entries(&prefix).await.ok()?;

@@ -117,10 +117,6 @@ impl Registry for Nacos {
         &mut self.daemon
     }
 
-    fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.daemon.port(0))
-    }
-
     /// The base is the namespace.
     fn url(&self, base: &str, options: &str) -> String {
         format!("nacos://{}/{}?{options}", self.host(), namespace(base))

@@ -3,7 +3,8 @@
 use crate::api::Api;
 use crate::http::{Connection, Head};
 use crate::options::ConsulOptions;
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use rpcx::balance::random_bits;
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,10 +24,7 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Begins with any of them, so that many programs spread over them.
     pub(crate) fn new() -> Self {
-        use std::hash::{BuildHasher, Hasher};
-        // The seed of a new hasher is random.
-        let random = std::hash::RandomState::new().build_hasher().finish();
-        Self { next: AtomicUsize::new(usize::from(u16::from_le_bytes([random as u8, (random >> 8) as u8]))) }
+        Self { next: AtomicUsize::new(usize::from(random_bits() as u16)) }
     }
 
     /// Connects to the first that answers and knows a leader, beginning with the one after that of before; gives its host.
@@ -57,10 +55,7 @@ pub(crate) async fn connect_to(host: &str, options: &ConsulOptions) -> Result<Ap
 }
 
 async fn open(host: &str, options: &ConsulOptions) -> Result<Api> {
-    let mut transports = Transports::default();
-    if let Some(tls) = &options.tls {
-        transports = transports.with_client_tls(ClientTls::read(tls).await?);
-    }
+    let transports = Transports::with_tls_files(options.tls.as_ref()).await?;
     let dial = DialOptions { connect_timeout: CONNECT_LIMIT, keepalive: Some(KEEPALIVE), ..DialOptions::default() };
     let io = transports.dial(&Address::new("tcp", host)?, &dial).await?;
     let head = Head::new(host, options.token.as_ref(), options.user.as_ref())?;

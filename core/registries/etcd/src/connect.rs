@@ -3,6 +3,7 @@
 use crate::failed;
 use crate::options::EtcdOptions;
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, KvClient, TlsOptions, WatchClient};
+use rpcx::balance::random_bits;
 use rpcx::config::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(crate) struct Members {
 impl Members {
     /// Begins with any of them, so that many programs spread over the cluster.
     pub(crate) fn new() -> Self {
-        Self { next: AtomicUsize::new(usize::from(random())) }
+        Self { next: AtomicUsize::new(usize::from(random_bits() as u16)) }
     }
 
     /// Connects to the first that answers, beginning with the one after that of before.
@@ -48,14 +49,6 @@ impl Members {
         }
         Err(last.unwrap_or_else(|| Error::new(Reason::ConfigBadAddress, "etcd: no host")))
     }
-}
-
-/// Sixteen bits, each time others.
-pub(crate) fn random() -> u16 {
-    use std::hash::{BuildHasher, Hasher};
-    // The seed of a new hasher is random.
-    let bytes = std::hash::RandomState::new().build_hasher().finish().to_le_bytes();
-    u16::from_le_bytes([bytes[0], bytes[1]])
 }
 
 /// Connects to one member, which answers as part of a cluster that has a leader.

@@ -1,12 +1,13 @@
 //! The registry: nodes on a lease, and watches that tell when others change them.
 
-use crate::connect::{Members, kv, random, watches};
+use crate::connect::{Members, kv, watches};
 use crate::failed;
 use crate::options::EtcdOptions;
 use etcd_client::{
     Client, Compare, CompareOp, Event, EventType, GetOptions, LeaseGrantOptions, LeaseKeepAliveStream, LeaseKeeper,
     PutOptions, Txn, TxnOp, TxnResponse, WatchOptions, WatchRequestSender, WatchResponseStream,
 };
+use rpcx::balance::random_bits;
 use rpcx::discovery::{BasePath, Found, Over, Owner, Place, Store, StoreSession, Touched};
 use rpcx::{Error, Reason, Result};
 use std::collections::HashMap;
@@ -73,7 +74,7 @@ impl EtcdStore {
 fn lease_number() -> i64 {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = i64::from(u32::try_from(seconds & u64::from(u32::MAX)).unwrap_or_default());
-    OURS << 48 | seconds << 16 | i64::from(random())
+    OURS << 48 | seconds << 16 | i64::from(random_bits() as u16)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

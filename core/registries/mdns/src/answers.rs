@@ -1,11 +1,11 @@
 //! Who is answered what, and when: the rules of RFC 6762 for not saying too much. Nothing here reads a clock or a socket.
 
 use crate::book::Book;
-use crate::label::random;
 use crate::links::{Arrived, Link};
 use crate::packet::{Asked, Asker, Card, Names, PORT, wants_unicast};
 use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RecordType};
+use rpcx::balance::random_bits;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl Answers {
                 pending.types |= wanted.types;
             }
             pending => {
-                let moment = now + Duration::from_millis(20 + random() % 100);
+                let moment = now + Duration::from_millis(20 + random_bits() % 100);
                 let at = of_link.told.map_or(moment, |told| moment.max(told + APART));
                 *pending = Some(Pending { at, known, services: wanted.services, types: wanted.types });
             }

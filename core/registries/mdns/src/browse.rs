@@ -2,11 +2,11 @@
 
 use crate::cache::{Cache, Passed};
 use crate::failed;
-use crate::label::random;
 use crate::links::{Arrived, Link, Links};
 use crate::options::MdnsOptions;
 use crate::packet::{Heard, LONGEST, Names, PORT, Text, Told, question, read, wants_unicast};
 use hickory_proto::rr::{Name, RecordType};
+use rpcx::balance::random_bits;
 use rpcx::discovery::{BoxFuture, Feed, Node, Source};
 use rpcx::{Error, Result};
 use std::collections::HashMap;
@@ -339,6 +339,6 @@ impl Browser {
     /// Up to a tenth shorter than the interval, so that of many clients one asks for all.
     fn pause(&self) -> Duration {
         let interval = lock(&self.cache).life() / 3;
-        interval - interval / 10 * u32::try_from(random() % 100).unwrap_or_default() / 100
+        interval - interval / 10 * u32::try_from(random_bits() % 100).unwrap_or_default() / 100
     }
 }

@@ -1,6 +1,6 @@
 //! Names for what is published: each is used once, so that nobody has to be asked whether he uses it too.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use rpcx::balance::random_bits;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Digits of a [`Birth`] in a label.
@@ -16,7 +16,7 @@ impl Birth {
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = u64::try_from(since.as_millis()).unwrap_or_default();
-        Self(millis << 16 | random() & 0xffff)
+        Self(millis << 16 | random_bits() & 0xffff)
     }
 
     /// The name of the host.
@@ -38,12 +38,6 @@ impl Birth {
         let plain = rest.ends_with(b"-") && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         plain.then(|| u64::from_str_radix(digits, 16).ok()).flatten().map(Self)
     }
-}
-
-/// Bits by chance.
-pub(crate) fn random() -> u64 {
-    // The seed of a new hasher is random.
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::connection::{Connection, Setup};
 use crate::failed;
 use crate::login::Login;
 use crate::options::{Host, NacosOptions};
+use rpcx::balance::random_bits;
 use rpcx::config::TlsFiles;
 use rpcx::{Error, Reason, Result};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -32,7 +33,11 @@ pub(crate) struct Members {
 impl Members {
     /// Begins with any of them, so that many programs spread over the cluster.
     pub(crate) fn new(options: NacosOptions) -> Self {
-        Self { options: Arc::new(options), login: Arc::default(), next: AtomicUsize::new(usize::from(random())) }
+        Self {
+            options: Arc::new(options),
+            login: Arc::default(),
+            next: AtomicUsize::new(usize::from(random_bits() as u16)),
+        }
     }
 
     pub(crate) fn options(&self) -> &NacosOptions {
@@ -73,14 +78,6 @@ impl Members {
         };
         Connection::open(channel, setup, bell).await
     }
-}
-
-/// Sixteen bits, each time others.
-fn random() -> u16 {
-    use std::hash::{BuildHasher, Hasher};
-    // The seed of a new hasher is random.
-    let bytes = std::hash::RandomState::new().build_hasher().finish().to_le_bytes();
-    u16::from_le_bytes([bytes[0], bytes[1]])
 }
 
 async fn channel(host: &Host, tls: Option<&TlsFiles>) -> Result<Channel> {

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use rpcx::config::Secret;
 use rpcx::config::TlsFiles;
 use rpcx::discovery::refreshed;
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use serde::Deserialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -128,10 +128,7 @@ async fn post(
     form: &str,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes)> {
-    let mut transports = Transports::default();
-    if let Some(tls) = tls {
-        transports = transports.with_client_tls(ClientTls::read(tls).await?);
-    }
+    let transports = Transports::with_tls_files(tls).await?;
     let authority = format!("{}:{}", host.name, host.http);
     let dial = DialOptions { connect_timeout: limit, ..DialOptions::default() };
     let stream = transports.dial(&Address::new("tcp", &authority)?, &dial).await?.into_stream().0;

@@ -7,7 +7,7 @@ use crate::options::RedisOptions;
 use crate::routes::Routes;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError};
-use rpcx::transport::{Address, ClientTls, DialOptions, Transports};
+use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,10 +29,7 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// Connects to the primary, which alone can be written to; where none is found to the first replica that answers.
     pub(crate) async fn connect(&self, options: &RedisOptions) -> Result<Link> {
-        let mut transports = Transports::default();
-        if let Some(tls) = &options.tls {
-            transports = transports.with_client_tls(ClientTls::read(tls).await?);
-        }
+        let transports = Transports::with_tls_files(options.tls.as_ref()).await?;
         let (mut replica, mut problem) = (None, None);
         let (first, count) = (self.last.load(Ordering::Relaxed), options.hosts.len());
         for index in (0..count).map(|step| (first + step) % count) {

@@ -5,11 +5,11 @@ use crate::link::Link;
 use crate::options::RedisOptions;
 use crate::routes::Inbox;
 use crate::value::{stored, unwrap};
+use rpcx::balance::jittered;
 use rpcx::discovery::{BoxFuture, Feed, Node, NodeChange, NodeMetadata, Source};
 use rpcx::{Error, Reason, Result};
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -116,9 +116,7 @@ impl Redis {
 
 /// Up to `RELIST` and not less than half of it, so that clients which came back together do not list together for ever.
 fn relist() -> Duration {
-    // The seed of a new hasher is random.
-    let random = RandomState::new().build_hasher().finish() >> 32;
-    RELIST / 2 + (RELIST / 2).mul_f64(random as f64 / f64::from(u32::MAX))
+    jittered(RELIST)
 }
 
 /// One service.

@@ -5,11 +5,11 @@ use crate::link::Link;
 use crate::options::RedisOptions;
 use crate::routes::{Inbox, lock};
 use crate::value::{Wrapped, stored, unwrap, wrap};
+use rpcx::balance::random_bits;
 use rpcx::discovery::{BasePath, Found, Over, Owner, Place, Store, StoreSession, Touched};
 use rpcx::{Error, Result};
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -53,8 +53,7 @@ impl RedisStore {
 /// read it right.
 fn server_number() -> u64 {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // The seed of a new hasher is random.
-    let random = RandomState::new().build_hasher().finish() & 0xf_ffff;
+    let random = random_bits() & 0xf_ffff;
     ((seconds & u64::from(u32::MAX)) << 20 | random).max(GO)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::options::ZookeeperOptions;
 use crate::wire::{Ensemble, Server, Session, Ticket};
-use rpcx::transport::{ClientTls, Transports};
+use rpcx::transport::Transports;
 use rpcx::{Error, Reason, Result};
 use std::future::Future;
 use std::time::Duration;
@@ -14,10 +14,7 @@ pub(crate) async fn open(
     before: Option<&Ticket>,
     beat: Option<Duration>,
 ) -> Result<Session> {
-    let mut transports = Transports::default();
-    if let Some(tls) = &options.tls {
-        transports = transports.with_client_tls(ClientTls::read(tls).await?);
-    }
+    let transports = Transports::with_tls_files(options.tls.as_ref()).await?;
     let server =
         Server { hosts: options.hosts.clone(), transports, user: options.user.clone(), timeout: options.ttl, beat };
     ensemble.open(&server, before).await

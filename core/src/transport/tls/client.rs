@@ -117,12 +117,8 @@ impl ClientTlsBuilder {
 }
 
 impl ClientTls {
-    /// Reads files, on a thread that may block; on a tokio runtime. What a registry is dialled with.
-    ///
-    /// # Errors
-    ///
-    /// As [`ClientTlsBuilder::build`].
-    pub async fn read(files: &TlsFiles) -> Result<Self> {
+    /// Reads files, on a thread that may block; on a tokio runtime.
+    pub(crate) async fn read(files: &TlsFiles) -> Result<Self> {
         let mut builder = Self::builder();
         if let Some(ca) = &files.ca {
             builder = builder.ca_file(ca);

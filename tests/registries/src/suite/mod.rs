@@ -70,7 +70,9 @@ pub trait Registry: Sized + 'static {
     fn daemon_mut(&mut self) -> &mut Daemon;
 
     /// `host:port` for clients.
-    fn host(&self) -> String;
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.daemon().port(0))
+    }
 
     /// The URL of a base path with further options.
     fn url(&self, base: &str, options: &str) -> String {

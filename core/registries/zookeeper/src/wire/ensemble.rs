@@ -4,6 +4,7 @@ use super::messages::{Connected, auth, connect};
 use super::packets::{Packets, broken};
 use super::session::{Session, Task, Ticket};
 use super::talk::{QUEUE, Shared, malformed, talk};
+use rpcx::balance::random_bits;
 use rpcx::config::Secret;
 use rpcx::transport::{Address, DialOptions, Transports};
 use rpcx::{Error, Reason, Result};
@@ -48,10 +49,7 @@ impl Default for Ensemble {
 impl Ensemble {
     /// Begins with any of them, so that many programs spread over the servers.
     pub fn new() -> Self {
-        use std::hash::{BuildHasher, Hasher};
-        // The seed of a new hasher is random.
-        let bits = std::hash::RandomState::new().build_hasher().finish();
-        Self { next: AtomicUsize::new(usize::from(bits as u16)), zxid: Arc::default() }
+        Self { next: AtomicUsize::new(usize::from(random_bits() as u16)), zxid: Arc::default() }
     }
 
     /// Opens a session with the first server that answers, beginning with the one after that of before; takes that of
