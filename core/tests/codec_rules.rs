@@ -247,12 +247,22 @@ fn no_nesting_exhausts_the_stack() {
     let nested = |levels: usize, size: &str| {
         format!("{}null{}", r#"{"Next":"#.repeat(levels), format!("{size}}}").repeat(levels))
     };
-    // Repeated fields make every value be read on its own, where serde_json counts from zero again.
+    // Repeated fields make every value be read on its own.
     for size in ["", r#","Size":1"#, r#","Size":1,"Size":2"#] {
         json::decode::<Node>(nested(100, size).as_bytes()).unwrap();
         json::decode::<Node>(nested(10_000, size).as_bytes()).unwrap_err();
         let document: Value = json::decode(nested(100, size).as_bytes()).unwrap();
         msgpack::decode::<Node>(&to_msgpack(&document)).unwrap();
+    }
+    // Both formats go as deep, or a value could not be handed on in the other one.
+    for (levels, well) in [(127, true), (128, true), (129, false)] {
+        let (arrays, text) = (vec![0x91; levels - 1], "[".repeat(levels) + &"]".repeat(levels));
+        let found = msgpack::decode::<Value>(&[arrays, vec![0x90]].concat());
+        assert_eq!(found.is_ok(), well, "{levels} levels of MessagePack: {found:?}");
+        let found = json::decode::<Value>(text.as_bytes());
+        assert_eq!(found.is_ok(), well, "{levels} levels of JSON: {found:?}");
+        let maps = r#"{"a":"#.repeat(levels) + "1" + &"}".repeat(levels);
+        assert_eq!(json::decode::<Value>(maps.as_bytes()).is_ok(), well, "{levels} levels of objects");
     }
     let head = b"\x83\xa4Size\x01\xa4Size\x02\xa4Next";
     let error = msgpack::decode::<Node>(&[head.repeat(10_000), vec![0xc0]].concat()).unwrap_err().to_string();

@@ -146,6 +146,7 @@ impl<'de> Entries<'de> for Indexed<'_, 'de> {
     fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let value = self.value.take().ok_or_else(|| Fault::new("a value was asked for before its key"))?;
         let mut inner = serde_json::Deserializer::from_str(value.get());
+        inner.disable_recursion_limit(); // the pass counts
         seed.deserialize(Lenient { inner: &mut inner, pass: self.pass })
     }
 }

@@ -8,7 +8,8 @@
 //! for bytes, U+FFFD for what is no UTF-8. Text after the value is ignored. An array is no struct. A flattened struct
 //! (`#[serde(flatten)]`) is read by serde's own rules and needs `#[serde(default)]` for fields that may be missing.
 //!
-//! An array that is too long for its type is refused, where Go drops the rest. Values may be nested 127 levels deep.
+//! An array that is too long for its type is refused, where Go drops the rest. Values may be nested
+//! [`MAX_DEPTH`](super::MAX_DEPTH) levels deep.
 
 mod access;
 mod de;
@@ -46,6 +47,8 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let text = text::repair(payload);
     Pass::run(true, |pass| {
         let mut inner = serde_json::Deserializer::from_str(&text);
+        // The pass counts, as it does for MessagePack: what one format holds, the other can read too.
+        inner.disable_recursion_limit();
         T::deserialize(de::Lenient { inner: &mut inner, pass })
     })
     .map_err(|fault| CodecError::Decode(format!("the json payload: {fault}")))
