@@ -3,8 +3,7 @@
 //   node scripts/native.mjs [--debug] [--check]     --check: fails when the declarations differ from the committed ones
 
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -32,26 +31,20 @@ function assemble(lines) {
   return head + sorted.map(show).join('\n')
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'librpcx-types-'))
-try {
-  // The declarations are written only when the crate is compiled.
-  const now = new Date()
-  utimesSync(path.join(root, 'bindings/node/src/lib.rs'), now, now)
-  const args = ['build', '--locked', '-p', 'librpcx-node', ...(profile === 'release' ? ['--release'] : [])]
-  execFileSync('cargo', args, { cwd: root, stdio: 'inherit', env: { ...process.env, NAPI_TYPE_DEF_TMP_FOLDER: folder } })
-  const lines = readdirSync(folder).flatMap((file) => readFileSync(path.join(folder, file), 'utf8').split('\n'))
-  const text = assemble(lines)
-  if (!process.argv.includes('--check')) {
-    writeFileSync(declarations, text)
-  } else if (readFileSync(declarations, 'utf8') !== text) {
-    console.error('src/native-types.d.ts differs from bindings/node: npm run native')
-    process.exitCode = 1
-  }
-} finally {
-  rmSync(folder, { recursive: true })
+const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
+// Macros write the declarations here, anew whenever they are expanded: when the crate is compiled, or this folder is another.
+const declared = path.join(target, profile, 'declarations')
+mkdirSync(declared, { recursive: true })
+const args = ['build', '--locked', '-p', 'librpcx-node', ...(profile === 'release' ? ['--release'] : [])]
+execFileSync('cargo', args, { cwd: root, stdio: 'inherit', env: { ...process.env, NAPI_TYPE_DEF_TMP_FOLDER: declared } })
+const text = assemble(readFileSync(path.join(declared, 'librpcx-node'), 'utf8').split('\n'))
+if (!process.argv.includes('--check')) {
+  writeFileSync(declarations, text)
+} else if (readFileSync(declarations, 'utf8') !== text) {
+  console.error('src/native-types.d.ts differs from bindings/node: npm run native')
+  process.exitCode = 1
 }
 
-const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target')
 const file = 'linux-x64-gnu'
 const addon = path.join(root, 'node/npm', file, `librpcx.${file}.node`)
 copyFileSync(path.join(target, profile, 'liblibrpcx_node.so'), addon)

@@ -10,7 +10,7 @@ _PYTHON = (
     "examples/demo/languages",
     *("tests/stages", "tests/interop", "tests/interop/run", "tests/stages/run", "tests/parity", "tests/parity/run"),
     *("bench/driver", "bench/selftest", "bench/run", "bench/idle", "bench/peers/python"),
-    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package", "tests/registries/python"),
+    *("ffi/tests/run", "ffi/tests/cpp/run", "packaging/package", "tests/packaging/c", "tests/registries/python"),
 )
 _GO_MODULES = (
     "tests/interop/programs/go",
@@ -20,6 +20,8 @@ _GO_MODULES = (
     "bench/go/harness",
 )
 _CARGO = ("--locked", "--workspace", "--all-features")
+# The debug libraries with the features that `cargo test` has compiled everything with.
+_LIBRARIES = ("cargo", "build", *_CARGO, "--lib", "--tests")
 _REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
 _TARGET = "x86_64-unknown-linux-gnu"
@@ -58,6 +60,7 @@ LINT = (
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/run"),
             ("mypy", "--strict", "--no-error-summary", "ffi/tests/cpp/run"),
             ("mypy", "--strict", "--no-error-summary", "packaging/package"),
+            ("mypy", "--strict", "--no-error-summary", "tests/packaging/c"),
             # without gRPC, which only the benchmark installs
             ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
@@ -82,23 +85,22 @@ TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
     Stage(
         "c",
-        (("cargo", "build", "--locked", "-p", "librpcx-ffi"), ("ffi/tests/run",)),
-        about="the C library: header, layout, symbols, ABI, programs under the address sanitizer, what is installed",
+        (_LIBRARIES, ("ffi/tests/run",)),
+        about="the C library: header, layout, symbols, ABI, programs under the address sanitizer",
     ),
     Stage(
         "c++",
-        (("cargo", "build", "--locked", "-p", "librpcx-ffi"), ("ffi/tests/cpp/run",)),
-        about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer, the example as installed",
+        (_LIBRARIES, ("ffi/tests/cpp/run",)),
+        about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer",
     ),
     Stage(
         "java",
         (
-            ("cargo", "build", "--release", "--locked", "-p", "librpcx-java"),
+            ("java/native",),
             ("mvn", "-B", "-f", "java/pom.xml", "verify"),
-            ("tests/packaging/java/check",),
         ),
         environment={"MAVEN_OPTS": "-Xmx512m"},
-        about="the Java package: lints, tests with -Xcheck:jni, documentation, a project that uses it",
+        about="the Java package: lints, tests with -Xcheck:jni, documentation",
     ),
     Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
     Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
@@ -127,12 +129,11 @@ TESTS = (
         minutes=20,
         about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
     ),
-    Stage("python install", (("tests/packaging/python",),), minutes=20, about="the wheel in a new environment"),
     Stage(
         "package",
-        (("packaging/package",), ("tests/packaging/archive",)),
+        (("packaging/package",), *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python"))),
         minutes=20,
-        about="the packages of every language; the examples in C and C++ built of their archive",
+        about="the packages of every language, each installed into a clean folder and used there, without a compiler",
     ),
     Stage(
         "node",
@@ -142,9 +143,8 @@ TESTS = (
             (*_NPM_CI, "node/lint"),
             ("npm", "run", "--silent", "--prefix", "node/lint", "lint"),
             ("npm", "run", "--silent", "--prefix", "node", "test"),
-            ("tests/packaging/node",),
         ),
-        about="the npm package: types, lints, units, lifetimes, installed from its tarballs, also under Node 18",
+        about="the npm package: types, lints, units, lifetimes",
     ),
     Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
     Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
@@ -214,10 +214,15 @@ def deep(lengths: float) -> tuple[Stage, ...]:
         ),
         Stage(
             "interop",
-            (("tests/interop/run", "--deep"),) * max(1, round(2 * lengths))
-            + (("tests/interop/run", "--deep", "--whole"),) * round(lengths),
-            minutes=20 + 90 * lengths,
-            about="the grid again and again, then every case on every pair: what passes must always pass",
+            (("tests/interop/run", "--deep"),) * max(1, round(2 * lengths)),
+            minutes=20 + 45 * lengths,
+            about="the grid again and again: what passes must always pass",
+        ),
+        Stage(
+            "whole grid",
+            (("tests/interop/run", "--deep", "--whole"),) * max(1, round(lengths)),
+            minutes=60 + 45 * lengths,
+            about="every case on every pair of languages",
         ),
     )
 

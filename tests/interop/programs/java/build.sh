@@ -4,16 +4,11 @@
 set -eu
 folder=$(dirname "$(readlink -f "$0")")
 cd "$folder/../../../.."
-profile=${RPCX_PROFILE:-release}
-case $profile in
-    release) cargo build --locked --release -p librpcx-java ;;
-    *) cargo build --locked -p librpcx-java ;;
-esac
-native=${CARGO_TARGET_DIR:-$PWD/target}/$profile
+java/native
 export MAVEN_OPTS="${MAVEN_OPTS:--Xmx512m}"
 # A first run fetches plugins and libraries; later ones do without the network.
 maven() {
     mvn -q -B -o ${RPCX_MAVEN:-} "$@" >/dev/null 2>&1 || mvn -q -B ${RPCX_MAVEN:-} "$@"
 }
-maven -f java/pom.xml -DskipTests -Dmaven.javadoc.skip=true -Drpcx.native="$native" install
+maven -f java/pom.xml -DskipTests -Dmaven.javadoc.skip=true install
 maven -f "$folder/pom.xml" package

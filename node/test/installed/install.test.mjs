@@ -1,21 +1,18 @@
-// The packed package in clean folders, as a user has it: CommonJS, ES modules, TypeScript. No compiler of Rust is needed.
+// The package of `make package` in clean folders, as a user has it: CommonJS, ES modules, TypeScript. No compiler of Rust is
+// needed.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import test, { after, before } from 'node:test'
-import { PACKAGE } from './support.mjs'
+import test, { after } from 'node:test'
+import { PACKAGE } from '../support.mjs'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'librpcx-install-'))
-let tarballs
-
-before(() => {
-  const packed = execFileSync(process.execPath, ['scripts/pack.mjs', folder], { cwd: PACKAGE, encoding: 'utf8' })
-  tarballs = packed.trim().split('\n')
-})
+const dist = path.join(PACKAGE, '../dist')
+const tarballs = readdirSync(dist).filter((name) => name.endsWith('.tgz')).map((name) => path.join(dist, name))
 after(() => rmSync(folder, { recursive: true }))
 
 /** A project with the package installed from its tarballs, and files of its own. */
