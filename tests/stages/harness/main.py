@@ -54,12 +54,15 @@ def _stages(what: str, only: list[str]) -> int:
         print(f"stages: no stage {', '.join(unknown)} in {what}", file=sys.stderr)
         return 2
     environment = machine.environment()
+    deep = report.DeepRun(listed, ROOT / "docs" / "reports" / "deep.md") if what == "deep" else None
     outcomes: list[Outcome] = []
     for stage in chosen:
         outcomes.append(run(stage, environment))
         print(report.finished(outcomes[-1]), flush=True)
-    if what == "deep" and not only:
-        report.write_deep(outcomes, ROOT / "docs" / "reports" / "deep.md")
+        if deep:
+            deep.add(outcomes[-1])
+    if deep and deep.missing():
+        print(f"docs/reports/deep.md is written when these have run too: {', '.join(deep.missing())}")
     if len(outcomes) > 1:
         print(f"\n{report.table(outcomes)}\n")
         print(report.counts(outcomes))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import subprocess
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from .machine import environment
-from .stage import ROOT, Outcome
+from .stage import CACHE, ROOT, Outcome, Stage
 
 _SHOWN = 400  # lines of a failed stage's log
+_KEPT = ("passed", "failed", "skipped", "seconds", "problem", "figures")  # of an outcome
 
 
 def finished(outcome: Outcome) -> str:
@@ -47,33 +51,69 @@ def table(outcomes: list[Outcome]) -> str:
     return "\n".join(rows)
 
 
-def write_deep(outcomes: list[Outcome], path: Path) -> None:
-    """Writes the report of the deep run in Markdown."""
-    commit = _output("git", "describe", "--always", "--dirty")
-    minutes = sum(one.seconds for one in outcomes) / 60
-    lines = [
-        "# The last deep run",
-        "",
-        f"`make test-deep` on {datetime.now(timezone.utc):%Y-%m-%d} at commit {commit}, "
-        f"in {minutes:.0f} minutes on {os.cpu_count()} cores: {counts(outcomes)}.",
-        "",
-        "| stage | what | result | seconds | passed | failed | skipped |",
-        "|---|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {one.stage.name} | {one.stage.about} | {'ok' if one.ok else 'failed'} | {one.seconds:.0f} | {one.passed} "
-        f"| {one.failed} | {one.skipped} |"
-        for one in outcomes
-    ]
-    problems = [f"- {one.stage.name}: {one.problem or f'{one.failed} failed'}" for one in outcomes if not one.ok]
-    if problems:
-        lines += ["", "## What failed", "", *problems]
-    for one in outcomes:
-        if one.figures:
-            lines += ["", f"## {one.stage.name.capitalize()}", "", *(f"- {figure}" for figure in one.figures)]
-    lines += ["", "## Versions", "", *(f"- {version}" for version in _versions()), ""]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines), encoding="utf-8")
+class DeepRun:
+    """The newest result of every stage of the deep run, which may be run one by one, each at the commit of its day.
+
+    Results are kept in `.cache`; the report is written once there is one of every stage.
+    """
+
+    def __init__(self, stages: tuple[Stage, ...], report: Path) -> None:
+        """Begins with what earlier runs have left."""
+        self._stages = stages
+        self._report = report
+        self._file = CACHE / "stages" / "deep.json"
+        self._results: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self._results = json.loads(self._file.read_text(encoding="utf-8"))
+
+    def add(self, outcome: Outcome) -> None:
+        """Keeps a result in the place of an older one, and writes the report when it is whole."""
+        kept = {name: getattr(outcome, name) for name in _KEPT}
+        kept["date"] = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+        kept["commit"] = _output("git", "describe", "--always", "--dirty")
+        self._results[outcome.stage.name] = kept
+        self._file.write_text(json.dumps(self._results, indent=1), encoding="utf-8")
+        if not self.missing():
+            self._report.parent.mkdir(parents=True, exist_ok=True)
+            self._report.write_text("\n".join(self._lines()), encoding="utf-8")
+
+    def missing(self) -> list[str]:
+        """The stages that have no result yet."""
+        return [stage.name for stage in self._stages if stage.name not in self._results]
+
+    def _lines(self) -> list[str]:
+        results = [(stage, self._results[stage.name]) for stage in self._stages]
+        minutes = sum(result["seconds"] for _, result in results) / 60
+        passed, failed = (sum(result[name] for _, result in results) for name in ("passed", "failed"))
+        lines = [
+            "# The last deep run",
+            "",
+            f"`make test-deep` in {minutes:.0f} minutes on {os.cpu_count()} cores: {passed} passed, {failed} failed. "
+            "Each stage with the day and the commit that it ran at.",
+            "",
+            "| stage | what | at | result | seconds | passed | failed | skipped |",
+            "|---|---|---|---|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {stage.name} | {stage.about} | {result['date']} {result['commit']} | {_state(result)} "
+            f"| {result['seconds']:.0f} | {result['passed']} | {result['failed']} | {result['skipped']} |"
+            for stage, result in results
+        ]
+        problems = [
+            f"- {stage.name}: {result['problem'] or str(result['failed']) + ' failed'}"
+            for stage, result in results
+            if _state(result) != "ok"
+        ]
+        if problems:
+            lines += ["", "## What failed", "", *problems]
+        for stage, result in results:
+            if result["figures"]:
+                lines += ["", f"## {stage.name.capitalize()}", "", *(f"- {figure}" for figure in result["figures"])]
+        return [*lines, "", "## Versions", "", *(f"- {version}" for version in _versions()), ""]
+
+
+def _state(result: dict[str, Any]) -> str:
+    return "failed" if result["problem"] or result["failed"] else "ok"
 
 
 def _versions() -> list[str]:
