@@ -220,6 +220,8 @@ export interface ServerOptions {
   handshake_timeout?: Duration | undefined
   /** Time for the authenticator to decide about one request. Default `10s`. */
   auth_timeout?: Duration | undefined
+  /** How long the authenticator is not asked again about a token that it has accepted on the same connection for the same method. For one that decides by these alone. Default `0`. */
+  auth_cache?: Duration | undefined
   /** Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`). Default `0`. */
   slow_call?: Duration | undefined
   /** Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of the request's metadata (W3C Trace Context); the handler and its nested calls find the span's own place there. Default `false`. */

@@ -49,6 +49,9 @@ options! {
         handshake_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
         /// Time for the authenticator to decide about one request.
         auth_timeout: Duration = secs(10), off_or(ms(1), secs(600)), Start;
+        /// How long the authenticator is not asked again about a token that it has accepted on the same connection for the same
+        /// method. For one that decides by these alone.
+        auth_cache: Duration = Duration::ZERO, off_or(ms(1), hours(24)), Start;
         /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`).
         slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of the

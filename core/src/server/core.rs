@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::line::Line;
-use super::pipeline::Authenticator;
+use super::login::Login;
 use super::session::{Session, SessionOptions};
 use super::table::Published;
 use super::worker::Workers;
@@ -22,10 +21,9 @@ pub(crate) struct ServerCore {
     pub(crate) workers: Arc<Workers>,
     /// Compresses and decompresses large payloads: a thread for each core.
     pub(super) compression: Arc<Workers>,
-    pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(super) login: Option<Login>,
     /// There is an authenticator, an interceptor, or a rate limit for which requests wait.
     pub(super) pipeline: bool,
-    pub(super) auth_timeout: Option<Duration>,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     /// With the option `slow_call`, unless requests pass the pipeline, which then has an interceptor for it.
     pub(super) slow_calls: Option<SlowCalls>,

@@ -19,6 +19,7 @@ mod in_progress;
 mod incoming;
 mod large;
 mod line;
+mod login;
 mod lookup;
 mod pace;
 mod pipeline;

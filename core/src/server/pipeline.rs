@@ -20,14 +20,14 @@ use super::lookup::Callee;
 use super::reply::{ReplyTo, ReplyWriter};
 use super::table::Entry;
 use crate::error::{Error, Reason, Result};
-use crate::future::within;
 use crate::interceptor::{BoxFuture, Call, Endpoint, Next, Reply};
 
 /// Decides whether a request may go on.
 ///
 /// It gets the request's token (`__AUTH`), empty when there is none, and the call's context. Its error's text goes to the
 /// client and the connection is closed, as Go's server does; one of another [`Protocol`](super::Protocol) stays open unless
-/// that closes it. It may wait, for a token service say; `auth_timeout` ends it.
+/// that closes it. It may wait, for a token service say; `auth_timeout` ends it. With `auth_cache` it is not asked again for
+/// a while about what it has accepted.
 ///
 /// ```
 /// use rpcx::server::{Authenticator, Context};
@@ -77,17 +77,11 @@ pub(super) fn call(server: Arc<ServerCore>, entry: Arc<Entry>, context: Context,
                 () = tokio::time::sleep_until(until.into()) => {}
             }
         }
-        if let Some(authenticator) = &server.authenticator {
-            let token = context.auth().unwrap_or_default();
-            let refused = match within(server.auth_timeout, authenticator.authenticate(&context, token)).await {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.message().to_owned()),
-                Err(limit) => Some(format!("the authenticator did not answer within {limit:?}")),
-            };
-            if let Some(text) = refused {
-                server.recorder.refused(Reason::AuthRefused);
-                return Outcome::Refused(Error::new(Reason::AuthRefused, text));
-            }
+        if let Some(login) = &server.login
+            && let Some(text) = login.refused(&context).await
+        {
+            server.recorder.refused(Reason::AuthRefused);
+            return Outcome::Refused(Error::new(Reason::AuthRefused, text));
         }
         if server.interceptors.is_empty() {
             return Outcome::Passed(entry.handler.call(context));

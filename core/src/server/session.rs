@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::ServerCore;
 use super::in_progress::InProgress;
+use super::login::Accepted;
 use super::worker::Workers;
 use crate::connection::link::{Flush, Link};
 use crate::connection::{buffers, check_metadata};
@@ -84,6 +85,7 @@ pub(crate) struct Session {
     unbegun: AtomicUsize,
     room: Notify,
     refused: OnceLock<Error>,
+    pub(super) accepted: OnceLock<Box<Accepted>>,
     /// The client's share of the request rate.
     pub(super) bucket: Option<Arc<TokenBucket>>,
 }
@@ -106,6 +108,7 @@ impl Session {
             unbegun: AtomicUsize::new(0),
             room: Notify::new(),
             refused: OnceLock::new(),
+            accepted: OnceLock::new(),
         }
     }
 

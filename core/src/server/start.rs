@@ -12,6 +12,7 @@ use super::announce;
 use super::builder::{Place, ServerBuilder};
 use super::core::ServerCore;
 use super::line::Line;
+use super::login::Login;
 use super::running::{Parts, Server};
 use super::session::SessionOptions;
 use super::table::Published;
@@ -125,8 +126,7 @@ impl ServerBuilder {
             workers: Arc::new(Workers::new(options.worker_threads as usize, options.worker_queue as usize)),
             // What waits is bounded by the requests in flight.
             compression: Arc::new(Workers::new(cores, usize::MAX)),
-            authenticator: self.authenticator,
-            auth_timeout: nonzero(options.auth_timeout),
+            login: self.authenticator.map(|authenticator| Login::new(authenticator, &options)),
             interceptors: self.interceptors,
             slow_calls: slow.map(SlowCalls::new),
             limit,
@@ -207,7 +207,7 @@ fn with_tls(transports: Transports, options: &ServerTlsOptions) -> Result<Transp
     Ok(transports)
 }
 
-fn nonzero(duration: Duration) -> Option<Duration> {
+pub(super) fn nonzero(duration: Duration) -> Option<Duration> {
     (duration > Duration::ZERO).then_some(duration)
 }
 

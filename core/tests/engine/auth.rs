@@ -1,7 +1,7 @@
 //! The authenticator: what it sees, and what becomes of those it refuses.
 
 use crate::peer::{Peer, error_text, frame, request};
-use crate::support::{Over, Probe, WithProbe, assert_failed, call, eventually, ms, raw, run, url};
+use crate::support::{Over, Probe, WithProbe, assert_failed, call, echo, eventually, ms, raw, run, url};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rpcx::Context;
 use rpcx::error::{Delivery, Error, Reason, Result};
@@ -9,6 +9,8 @@ use rpcx::interceptor::BoxFuture;
 use rpcx::protocol::{Header, SerializeType};
 use rpcx::server::Authenticator;
 use rpcx::transport::{ClientTls, ServerTls, Transports};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Knows one token; `slow` makes it wait before it decides.
 struct Token {
@@ -132,6 +134,54 @@ fn an_authenticator_that_does_not_answer_is_not_waited_for() {
         let client = way.client(url(&server)).build().unwrap();
         let error = assert_failed(call(&raw(&client), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
         assert!(error.message().contains("50ms"), "{error}");
+    });
+}
+
+/// Accepts `right`, and counts what it is asked.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Authenticator for Counted {
+    fn authenticate<'a>(&'a self, _ctx: &'a Context, token: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let right = token == "right";
+        Box::pin(async move { if right { Ok(()) } else { Err("bad token".into()) } })
+    }
+}
+
+#[test]
+fn what_was_accepted_is_not_asked_about_again_for_a_while() {
+    run(async {
+        let (way, asked) = (Over::Tcp.way(), Counted::default());
+        let start = |cache: &str| {
+            let server = way.server().with_probe(&Probe::new()).raw("T", "Same", echo).option("auth_cache", cache);
+            server.authenticator(asked.clone()).start()
+        };
+        let asked = || asked.0.swap(0, Ordering::SeqCst);
+
+        let server = start("1h").await.unwrap();
+        let client = way.client(url(&server)).option("auth", "right").build().unwrap();
+        for _ in 0..3 {
+            call(&raw(&client), "Echo", b"").await.unwrap();
+        }
+        assert_eq!(asked(), 1);
+        call(&raw(&client), "Same", b"").await.unwrap();
+        assert_eq!(asked(), 1, "another method");
+        let second = way.client(url(&server)).option("auth", "right").build().unwrap();
+        call(&raw(&second), "Echo", b"").await.unwrap();
+        assert_eq!(asked(), 1, "another connection");
+        for _ in 0..2 {
+            let wrong = way.client(url(&server)).option("auth", "wrong").build().unwrap();
+            assert_failed(call(&raw(&wrong), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
+        }
+        assert_eq!(asked(), 2, "refusals are not kept");
+
+        let server = start("5ms").await.unwrap();
+        let client = way.client(url(&server)).option("auth", "right").build().unwrap();
+        call(&raw(&client), "Echo", b"").await.unwrap();
+        tokio::time::sleep(ms(10)).await;
+        call(&raw(&client), "Echo", b"").await.unwrap();
+        assert_eq!(asked(), 2, "its time has passed");
     });
 }
 
