@@ -1,6 +1,6 @@
 // Metadata: pairs of texts, as an object in JavaScript, as a block of lengths and bytes on their way.
 
-import { set } from './codec/msgpack'
+import { set } from './codec/property'
 import { RpcError } from './errors'
 
 /** Metadata of a request, a response or a push. Keys that begin with `__` are the protocol's own. */

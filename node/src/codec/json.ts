@@ -1,7 +1,7 @@
 // JSON as Go's rpcx reads and writes it: 64-bit integers exact, bytes as base64, moments as RFC 3339.
 
 import { MAX_DEPTH, decodeError, encodeError, integer } from './limits'
-import { set } from './msgpack'
+import { set } from './property'
 import { Timestamp } from './timestamp'
 
 /** A number of so many digits may be an integer that no double holds. */
