@@ -2,6 +2,10 @@
 //!
 //! Whoever registers or follows something does so for the life of the connection: when it ends, the server forgets it.
 
+mod follower;
+
+pub(crate) use follower::Follower;
+
 use crate::connect::CONNECT_LIMIT;
 use crate::failed;
 use crate::login::Login;
@@ -148,12 +152,12 @@ impl Connection {
             entry.leaving = false;
             entry.list.subscribe()
         };
-        let mut follower = Follower { connection: self.clone(), service, lists };
-        let response = self.shared.subscribe(&follower.service, true).await?;
+        let mut follower = Follower::new(self.clone(), service, lists);
+        let response = self.shared.subscribe(follower.service(), true).await?;
         let listed = response.service_info.filter(|info| info.hosts.is_some());
         let listed = listed.ok_or_else(|| Error::new(Reason::ClosedRemote, "nacos: an answer without a list"))?;
         // What was pushed meanwhile may be newer, and may be older.
-        let pushed = follower.lists.borrow_and_update().clone();
+        let pushed = follower.pushed();
         let newest = pushed.filter(|pushed| pushed.last_ref_time >= listed.last_ref_time);
         Ok((newest.unwrap_or_else(|| Arc::new(listed)), follower))
     }
@@ -168,42 +172,6 @@ impl Drop for Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("host", &self.shared.setup.host).finish_non_exhaustive()
-    }
-}
-
-/// Somebody who follows a service, until dropped.
-pub(crate) struct Follower {
-    connection: Arc<Connection>,
-    service: Arc<str>,
-    lists: watch::Receiver<Option<Arc<ServiceInfo>>>,
-}
-
-impl Follower {
-    /// The next list, or why there will be none.
-    pub(crate) async fn next(&mut self) -> Result<Arc<ServiceInfo>> {
-        loop {
-            tokio::select! {
-                biased;
-                error = self.connection.end() => return Err(error),
-                changed = self.lists.changed() => {
-                    if changed.is_err() {
-                        return Err(unknown());
-                    }
-                    if let Some(list) = self.lists.borrow_and_update().clone() {
-                        return Ok(list);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        if let Some(followed) = self.connection.shared.followed().get_mut(&self.service) {
-            followed.leaving = true;
-        }
-        self.connection.shared.left.notify_one();
     }
 }
 
