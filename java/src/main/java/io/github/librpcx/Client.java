@@ -5,7 +5,6 @@ import io.github.librpcx.internal.Writer;
 import java.lang.ref.Cleaner;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -178,11 +177,9 @@ public final class Client implements AutoCloseable {
     }
 
     /** Builds a {@link Client}: options by their own methods, all of them by name. */
-    public static final class Builder {
+    public static final class Builder extends OptionBuilder<Builder> {
         private final String url;
         private final List<String> nodes;
-        private final OptionValues options = new OptionValues();
-        private final Map<SerializeType, Codec> codecs = new HashMap<>();
         private final List<ClientInterceptor> interceptors = new ArrayList<>();
         private Executor executor;
         private int threads = 1;
@@ -190,6 +187,11 @@ public final class Client implements AutoCloseable {
         private Builder(String url, List<String> nodes) {
             this.url = url;
             this.nodes = nodes;
+        }
+
+        @Override
+        Builder self() {
+            return this;
         }
 
         /**
@@ -283,52 +285,6 @@ public final class Client implements AutoCloseable {
         }
 
         /**
-         * Any option of a client by its name in {@code docs/CONFIGURATION.md}.
-         *
-         * @param name the name, such as {@code breaker.window}
-         * @param value the value as text, such as {@code 10s}
-         * @return this
-         */
-        public Builder option(String name, String value) {
-            options.set(name, value);
-            return this;
-        }
-
-        /**
-         * An option that is a time.
-         *
-         * @param name the name
-         * @param value the time
-         * @return this
-         */
-        public Builder option(String name, Duration value) {
-            options.set(name, value);
-            return this;
-        }
-
-        /**
-         * An option that is a number.
-         *
-         * @param name the name
-         * @param value the number
-         * @return this
-         */
-        public Builder option(String name, long value) {
-            return option(name, Long.toString(value));
-        }
-
-        /**
-         * An option that is on or off.
-         *
-         * @param name the name
-         * @param value whether it is on
-         * @return this
-         */
-        public Builder option(String name, boolean value) {
-            return option(name, Boolean.toString(value));
-        }
-
-        /**
          * Adds an interceptor around those that were added after it.
          *
          * @param interceptor runs once for each call
@@ -336,18 +292,6 @@ public final class Client implements AutoCloseable {
          */
         public Builder interceptor(ClientInterceptor interceptor) {
             interceptors.add(Objects.requireNonNull(interceptor, "interceptor"));
-            return this;
-        }
-
-        /**
-         * Adds a format, or replaces one.
-         *
-         * @param type the serialize type that it is for
-         * @param codec the codec
-         * @return this
-         */
-        public Builder codec(SerializeType type, Codec codec) {
-            codecs.put(Objects.requireNonNull(type, "type"), Objects.requireNonNull(codec, "codec"));
             return this;
         }
 

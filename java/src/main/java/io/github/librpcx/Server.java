@@ -6,7 +6,6 @@ import io.github.librpcx.internal.Writer;
 import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -127,16 +126,14 @@ public final class Server implements AutoCloseable {
     }
 
     /** Builds a {@link Server}. */
-    public static final class Builder {
+    public static final class Builder extends OptionBuilder<Builder> {
         private static final AtomicInteger POOLS = new AtomicInteger();
 
         private final List<String> listen = new ArrayList<>();
         private final List<String> registries = new ArrayList<>();
         private final Map<String, String> metadata = new LinkedHashMap<>();
-        private final OptionValues options = new OptionValues();
         private final List<MethodEntry> methods = new ArrayList<>();
         private final List<List<String>> aliases = new ArrayList<>();
-        private final Map<SerializeType, Codec> codecs = new HashMap<>();
         private final List<ServerInterceptor> interceptors = new ArrayList<>();
         private MethodEntry.Body fallback;
         private Authenticator authenticator;
@@ -145,6 +142,11 @@ public final class Server implements AutoCloseable {
         private int pollers;
 
         private Builder() {}
+
+        @Override
+        Builder self() {
+            return this;
+        }
 
         /**
          * Adds an address to listen on.
@@ -283,18 +285,6 @@ public final class Server implements AutoCloseable {
         }
 
         /**
-         * Adds a format, or replaces one.
-         *
-         * @param type the serialize type that it is for
-         * @param codec the codec
-         * @return this
-         */
-        public Builder codec(SerializeType type, Codec codec) {
-            codecs.put(Objects.requireNonNull(type, "type"), Objects.requireNonNull(codec, "codec"));
-            return this;
-        }
-
-        /**
          * Where handlers run that return no stage. Unset: a pool of the server's own, of {@code worker_threads} threads and with a
          * queue of {@code worker_queue} requests.
          *
@@ -304,52 +294,6 @@ public final class Server implements AutoCloseable {
         public Builder executor(Executor own) {
             executor = Objects.requireNonNull(own, "own");
             return this;
-        }
-
-        /**
-         * Any option of a server by its name in {@code docs/CONFIGURATION.md}.
-         *
-         * @param name the name, such as {@code tls.cert}
-         * @param value the value as text, such as {@code server.pem}
-         * @return this
-         */
-        public Builder option(String name, String value) {
-            options.set(name, value);
-            return this;
-        }
-
-        /**
-         * An option that is a time.
-         *
-         * @param name the name
-         * @param value the time
-         * @return this
-         */
-        public Builder option(String name, Duration value) {
-            options.set(name, value);
-            return this;
-        }
-
-        /**
-         * An option that is a number.
-         *
-         * @param name the name
-         * @param value the number
-         * @return this
-         */
-        public Builder option(String name, long value) {
-            return option(name, Long.toString(value));
-        }
-
-        /**
-         * An option that is on or off.
-         *
-         * @param name the name
-         * @param value whether it is on
-         * @return this
-         */
-        public Builder option(String name, boolean value) {
-            return option(name, Boolean.toString(value));
         }
 
         /**
@@ -425,10 +369,6 @@ public final class Server implements AutoCloseable {
 
         MethodEntry.Body fallbackBody() {
             return fallback;
-        }
-
-        Map<SerializeType, Codec> codecs() {
-            return codecs;
         }
 
         Executor executor() {

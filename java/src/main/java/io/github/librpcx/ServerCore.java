@@ -46,7 +46,7 @@ final class ServerCore {
         Logs.start();
         methods = from.methods().toArray(new MethodEntry[0]);
         fallback = from.fallbackBody();
-        codecs = new CodecSet(from.codecs());
+        codecs = new CodecSet(from.codecs);
         ownExecutor = from.ownExecutor();
         executor = ownExecutor != null ? ownExecutor : from.executor();
         interceptors = from.interceptors().toArray(new ServerInterceptor[0]);
