@@ -52,11 +52,12 @@ async fn main() -> rpcx::Result<()> {
             |_: Context, factors: Factors| async move { Ok(Product { c: factors.a * factors.b }) },
         );
     }
+    // Before anybody knows of it: a signal until then would end it without a farewell.
+    let mut ended = signal(SignalKind::terminate())
+        .map_err(|error| rpcx::Error::new(rpcx::Reason::InternalSystem, error.to_string()))?;
     let server = builder.bind(bind).registry_url(&registry).start().await?;
     server.announced(Duration::from_secs(30)).await?;
     println!("serving {}", server.addresses()[0]);
-    let mut ended = signal(SignalKind::terminate())
-        .map_err(|error| rpcx::Error::new(rpcx::Reason::InternalSystem, error.to_string()))?;
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {

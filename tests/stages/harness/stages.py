@@ -207,7 +207,19 @@ def deep(lengths: float) -> tuple[Stage, ...]:
         PROGRAMS,
         Stage(
             "registries",
-            (("cargo", "test", *_CARGO, "--release", *_REGISTRIES, "--", "--include-ignored", "--nocapture"),),
+            (
+                (
+                    "cargo",
+                    "test",
+                    *_CARGO,
+                    "--release",
+                    "--no-fail-fast",
+                    *_REGISTRIES,
+                    "--",
+                    "--include-ignored",
+                    "--nocapture",
+                ),
+            ),
             environment={**_OPTIMIZED, "PYTHONPATH": str(ROOT / "python/src")},
             minutes=30,
             about="a minute of faults for every registry, and its tests with servers and callers in Python",
