@@ -123,7 +123,7 @@ fn a_provider_who_tells_without_being_asked_is_believed_when_he_does() {
         let discovery = open(&redis, "/told", "poll_interval=1h");
         let watch = discovery.watch("Arith");
         until_seen(&watch, "tcp@127.0.0.1:1 live").await;
-        assert!(discovery.source().is_polling(), "nothing was told so far");
+        eventually("nothing was told so far", async || discovery.source().is_polling()).await;
         redis.put("/told", "Arith", "tcp@127.0.0.1:2", "").await;
         until_seen(&watch, "tcp@127.0.0.1:1 tcp@127.0.0.1:2 live").await;
         eventually("it is believed", async || !discovery.source().is_polling()).await;
