@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform
@@ -62,16 +61,15 @@ class DeepRun:
         self._stages = stages
         self._report = report
         self._file = CACHE / "stages" / "deep.json"
-        self._results: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            self._results = json.loads(self._file.read_text(encoding="utf-8"))
+        self._results = self._kept()
 
     def add(self, outcome: Outcome) -> None:
         """Keeps a result in the place of an older one, and writes the report when it is whole."""
         kept = {name: getattr(outcome, name) for name in _KEPT}
         kept["date"] = f"{datetime.now(timezone.utc):%Y-%m-%d}"
         kept["commit"] = _output("git", "describe", "--always", "--dirty")
-        self._results[outcome.stage.name] = kept
+        # Another run may have added to it meanwhile.
+        self._results = {**self._kept(), outcome.stage.name: kept}
         self._file.write_text(json.dumps(self._results, indent=1), encoding="utf-8")
         if not self.missing():
             self._report.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +78,13 @@ class DeepRun:
     def missing(self) -> list[str]:
         """The stages that have no result yet."""
         return [stage.name for stage in self._stages if stage.name not in self._results]
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        try:
+            kept: dict[str, dict[str, Any]] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return kept
 
     def _lines(self) -> list[str]:
         results = [(stage, self._results[stage.name]) for stage in self._stages]
