@@ -121,9 +121,6 @@ class ClientOptions(TypedDict, total=False):
     handler may then run more than once for one call. Default ``false``."""
     backup_latency: Duration | None
     """How long fail mode ``failbackup`` waits for the first server before it asks a second. Default ``10ms``."""
-    auth_cache: Duration | None
-    """How long the authenticator is not asked again about a token that it has accepted on the same connection for the same
-    method. For one that decides by these alone. Default ``0``."""
     slow_call: Duration | None
     """Calls that took at least so long, retries included, are logged, at most ten a second (level ``WARN``,
     target ``rpcx::slow``). Default ``0``."""
@@ -287,6 +284,9 @@ class ServerOptions(TypedDict, total=False):
     """Time for the TLS handshake and the first byte that tells the protocol. Default ``10s``."""
     auth_timeout: Duration | None
     """Time for the authenticator to decide about one request. Default ``10s``."""
+    auth_cache: Duration | None
+    """How long the authenticator is not asked again about a token that it has accepted on the same connection
+    for the same method. For one that decides by these alone. Default ``0``."""
     slow_call: Duration | None
     """Calls whose handler took at least so long are logged, at most ten a second (level ``WARN``, target
     ``rpcx::slow``). Default ``0``."""
