@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-from . import fuzz, machine, report, setup, stages
+from . import fuzz, machine, report, servers, setup, stages
 from .stage import ROOT, Outcome, Stage, run
 
 _LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
@@ -31,6 +31,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         if options.what == "setup":
             setup.prepare()
+            return 0
+        if options.what == "servers":
+            servers.prepare()
             return 0
         if options.what == "install":
             setup.cargo_tool("cargo-deny", setup.CARGO_DENY)
@@ -89,7 +92,8 @@ def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     for name, listed in _LISTS.items():
         command = commands.add_parser(name, help=", ".join(stage.name for stage in listed))
         command.add_argument("only", nargs="*", metavar="STAGE", help="only these stages")
-    commands.add_parser("setup", help="install what the machine lacks")
+    commands.add_parser("setup", help="install what the machine lacks to build everything")
+    commands.add_parser("servers", help="install the servers of the registries' tests")
     install = commands.add_parser("install", help="compile a tool into .cache")
     install.add_argument("tool", choices=["cargo-deny"])
     fuzzing = commands.add_parser("fuzz", help="fuzz every target")

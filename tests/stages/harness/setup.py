@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import servers
 from .machine import VENV, Missing, run, which
 from .stage import CACHE, ROOT
 
@@ -48,10 +47,9 @@ _GO_MODULES = ("tests/interop/programs/go", "tests/vectors/go", *REGISTRY_PEERS)
 
 
 def prepare() -> None:
-    """Makes everything ready; raises Missing for what it may not install itself."""
+    """Makes ready what builds and demo need; raises Missing for what it may not install itself."""
     _toolchains()
     _packages()
-    servers.prepare()
     _python()
     _go()
     run("cargo", "fetch", "--locked")

@@ -38,7 +38,7 @@ _OPTIMIZED = {
     "CARGO_TARGET_DIR": str(ROOT / "target" / "deep"),
 }
 
-SETUP = Stage("setup", ((_RUN, "setup"),), about="what the machine lacks is installed")
+SETUP = Stage("setup", ((_RUN, "setup"), (_RUN, "servers")), about="what the machine lacks is installed")
 
 LINT = (
     Stage("rustfmt", (("cargo", "fmt", "--all", "--check"),)),
