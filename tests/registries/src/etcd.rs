@@ -46,7 +46,8 @@ impl Etcd {
     /// # Panics
     /// When it does not.
     pub fn version() -> String {
-        let output = Command::new(program("etcd")).arg("--version").output().expect("etcd: run `make setup`");
+        let output =
+            Command::new(program("etcd")).arg("--version").output().expect("etcd: run `tests/stages/run servers`");
         String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
     }
 

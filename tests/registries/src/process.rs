@@ -22,7 +22,11 @@ impl Process {
         let output = std::fs::File::create(log).expect("a log");
         let errors = output.try_clone().expect("a log");
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        Process { child: command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}: run `make setup`")) }
+        Process {
+            child: command
+                .spawn()
+                .unwrap_or_else(|error| panic!("{command:?}: {error}: run `tests/stages/run servers`")),
+        }
     }
 
     /// Its process id.
@@ -73,7 +77,7 @@ impl Drop for Process {
     }
 }
 
-/// The program of a registry: where `make setup` has unpacked it, else what the path has.
+/// The program of a registry: where `tests/stages/run servers` has unpacked it, else what the path has.
 pub fn program(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr");
     let unpacked = ["bin", "sbin"].map(|part| folder.join(part).join(name)).into_iter().find(|path| path.is_file());

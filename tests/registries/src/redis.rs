@@ -62,7 +62,10 @@ impl Redis {
     /// # Panics
     /// When it does not.
     pub fn version() -> String {
-        let output = Command::new(program("redis-server")).arg("--version").output().expect("Redis: run `make setup`");
+        let output = Command::new(program("redis-server"))
+            .arg("--version")
+            .output()
+            .expect("Redis: run `tests/stages/run servers`");
         String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
     }
 

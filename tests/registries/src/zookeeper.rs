@@ -301,7 +301,7 @@ impl Program for Standalone {
     }
 }
 
-/// The jars that it needs: where `make setup` has unpacked them, else those that are installed.
+/// The jars that it needs: where `tests/stages/run servers` has unpacked them, else those that are installed.
 fn class_path() -> String {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/registries/usr/share/java");
     let folder = if unpacked.join("zookeeper.jar").is_file() { unpacked } else { "/usr/share/java".into() };
