@@ -18,10 +18,14 @@ class Driver {
 
   /// Answers a command that runs.
   void end(const Json& id, Json answer) {
-    // First, so that a command that waits for it comes after its answer.
+    {
+      // Before its answer is seen: whoever has seen it cannot cancel it any more.
+      const std::lock_guard<std::mutex> held(lock_);
+      cancels_.erase(id.dump());
+    }
     print(id, std::move(answer));
+    // After it, so that a command that waits for it answers later.
     const std::lock_guard<std::mutex> held(lock_);
-    cancels_.erase(id.dump());
     if (--running_ == 0) ended_.notify_all();
   }
 
