@@ -1,6 +1,6 @@
 //! Asks the authenticator about a request, and keeps on the connection what it has accepted (the option `auth_cache`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -56,25 +56,32 @@ struct Entry {
     until: Instant,
 }
 
+impl Entry {
+    fn is_of(&self, context: &Context, token: &str) -> bool {
+        *self.token == *token && *self.service == *context.service() && *self.method == *context.method()
+    }
+}
+
 impl Accepted {
     fn has(&self, context: &Context, token: &str, now: Instant) -> bool {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries();
         entries.retain(|entry| entry.until > now);
-        entries.iter().any(|entry| {
-            *entry.token == *token && *entry.service == *context.service() && *entry.method == *context.method()
-        })
+        entries.iter().any(|entry| entry.is_of(context, token))
     }
 
+    /// Calls that were judged at the same time share an entry.
     fn add(&self, context: &Context, token: &str, time: Duration) {
-        let entry = Entry {
-            service: context.service().as_ref().into(),
-            method: context.method().as_ref().into(),
-            token: token.into(),
-            until: Instant::now() + time,
-        };
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() < MOST {
-            entries.push(entry);
+        let until = Instant::now() + time;
+        let mut entries = self.entries();
+        if let Some(known) = entries.iter_mut().find(|entry| entry.is_of(context, token)) {
+            known.until = until;
+        } else if entries.len() < MOST {
+            let (service, method) = (context.service().as_ref().into(), context.method().as_ref().into());
+            entries.push(Entry { service, method, token: token.into(), until });
         }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -145,7 +145,10 @@ impl Authenticator for Counted {
     fn authenticate<'a>(&'a self, _ctx: &'a Context, token: &'a str) -> BoxFuture<'a, Result<()>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         let right = token == "right";
-        Box::pin(async move { if right { Ok(()) } else { Err("bad token".into()) } })
+        Box::pin(async move {
+            tokio::time::sleep(ms(20)).await; // a token service, so that calls meet at it
+            if right { Ok(()) } else { Err("bad token".into()) }
+        })
     }
 }
 
@@ -175,6 +178,26 @@ fn what_was_accepted_is_not_asked_about_again_for_a_while() {
             assert_failed(call(&raw(&wrong), "Echo", b"").await, Reason::AuthRefused, Delivery::Answered);
         }
         assert_eq!(asked(), 2, "refusals are not kept");
+
+        let server = start("1h").await.unwrap();
+        let client = way.client(url(&server)).option("auth", "right").build().unwrap();
+        let echoes = raw(&client);
+        let calls: Vec<_> = (0..100)
+            .map(|_| {
+                tokio::spawn({
+                    let echoes = echoes.clone();
+                    async move { call(&echoes, "Echo", b"").await }
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        asked();
+        for _ in 0..2 {
+            call(&echoes, "Same", b"").await.unwrap();
+        }
+        assert_eq!(asked(), 1, "calls at the same time take one place, and leave room for others");
 
         let server = start("5ms").await.unwrap();
         let client = way.client(url(&server)).option("auth", "right").build().unwrap();
