@@ -14,6 +14,7 @@ pub mod resilience;
 pub mod server;
 pub mod shard;
 pub mod stats;
+mod striped;
 pub mod transport;
 
 pub use rpcx_protocol as protocol;

@@ -1,6 +1,5 @@
 //! What a server answered: a reply, perhaps to be decompressed, or an error.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,13 +8,14 @@ use rpcx_protocol::frame::{Frame, PeerError};
 use rpcx_protocol::header::{CompressType, SerializeType};
 
 use super::call::Target;
-use super::endpoint::Endpoint;
+use super::selection::Selected;
 use crate::error::{Delivery, Error, Reason, Result};
 
 /// A good answer.
-pub(super) struct Answer {
+pub(super) struct Answer<'r> {
     pub(super) opened: Opened,
-    pub(super) endpoint: Arc<Endpoint>,
+    /// Whose it is.
+    pub(super) selected: Selected<'r>,
     pub(super) attempts: u32,
 }
 

@@ -10,10 +10,10 @@ use super::selection::Selected;
 use crate::connection::buffers;
 use crate::error::Result;
 
-impl Target<'_> {
+impl<'a> Target<'a> {
     /// Failbackup: a second server is asked when the first has not answered in time; the first good answer wins. When the
     /// first fails before that, the next one is asked in its place.
-    pub(super) async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+    pub(super) async fn with_backup(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer<'a>> {
         let mut first = std::pin::pin!(self.attempt(plan, payload, &[], None, 1, plan.now));
         if plan.retries() == 0 {
             return first.await;
@@ -63,12 +63,12 @@ impl Target<'_> {
         payload: PayloadFn<'_>,
         first: &[Arc<str>],
         now: Instant,
-    ) -> Option<(Selected<'_>, Vec<u8>)> {
+    ) -> Option<(Selected<'a>, Vec<u8>)> {
         if first.is_empty() {
             return None;
         }
         let (selected, frame) = self.prepare(plan, payload, first, None, now).await.ok()?;
-        if first.contains(&selected.endpoint.address) || !self.client.may_spend_retry(now) {
+        if first.contains(selected.address()) || !self.client.may_spend_retry(now) {
             buffers::put_scratch(frame);
             return None;
         }

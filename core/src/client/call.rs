@@ -29,7 +29,7 @@ pub(super) struct Target<'a> {
     pub(super) method: &'a MethodInfo,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
     fn info<'b>(&'b self, plan: &'b Plan<'_>, payload: &'b [u8], tried: &'b [Arc<str>]) -> CallInfo<'b> {
         CallInfo {
             payload,
@@ -46,13 +46,13 @@ impl Target<'_> {
         payload: &[u8],
         tried: &[Arc<str>],
         now: Instant,
-    ) -> Result<Selected<'_>> {
+    ) -> Result<Selected<'a>> {
         let table = self.routes.known(self.client, plan.deadline, now).await?;
         table.select(self.routes, &self.info(plan, payload, tried), plan.target(), now)
     }
 
     /// The server of the attempt before, though discovery may have dropped it meanwhile.
-    fn select_again(&self, address: &str, now: Instant) -> Result<Selected<'_>> {
+    fn select_again(&self, address: &str, now: Instant) -> Result<Selected<'a>> {
         let table = self.routes.current(self.client, now);
         match table.all.nodes.position(address) {
             Some(index) => table.given(self.routes, index, now),
@@ -64,21 +64,20 @@ impl Target<'_> {
     ///
     /// The first attempt on a connection that is there is this future itself; everything else is boxed, so that the
     /// common call stays small.
-    pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+    pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer<'a>> {
         self.method.recorder.began();
         self.client.budget.on_call(plan.now);
         let result = match self.begin(plan, payload) {
-            Ok(Begun::Ready { selected, caller, frame }) => {
-                let Selected { endpoint, report } = selected;
+            Ok(Begun::Ready { mut selected, caller, frame }) => {
                 let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                report.ended(answer.as_ref().map(|opened| opened.at), plan.now);
+                selected.ended(answer.as_ref().map(|opened| opened.at), plan.now);
                 match answer {
-                    Ok(opened) => Ok(Answer { opened, endpoint, attempts: 1 }),
+                    Ok(opened) => Ok(Answer { opened, selected, attempts: 1 }),
                     Err(error) => {
-                        let error = error.with_server(endpoint.address.clone()).with_attempts(1);
+                        let error = error.with_server(selected.address().clone()).with_attempts(1);
                         if self.may_retry(plan, &error, 1) {
                             Box::pin(self.retry(plan, payload, error)).await
                         } else {
@@ -101,7 +100,7 @@ impl Target<'_> {
     }
 
     /// Looks whether the request can leave at once, and encodes it.
-    fn begin(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Begun<'_>> {
+    fn begin(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Begun<'a>> {
         if plan.sends_backup() {
             return Ok(Begun::Later);
         }
@@ -117,7 +116,7 @@ impl Target<'_> {
             Ok(selected)
         });
         match selected {
-            Ok(selected) => Ok(match selected.endpoint.ready() {
+            Ok(selected) => Ok(match selected.endpoint().ready() {
                 Some(caller) => Begun::Ready { selected, caller, frame },
                 None => Begun::Unconnected { selected, frame },
             }),
@@ -134,8 +133,8 @@ impl Target<'_> {
         &self,
         plan: &Plan<'_>,
         payload: PayloadFn<'_>,
-        chosen: Option<(Selected<'_>, Vec<u8>)>,
-    ) -> Result<Answer> {
+        chosen: Option<(Selected<'a>, Vec<u8>)>,
+    ) -> Result<Answer<'a>> {
         let _begun = self.client.begun.enter();
         let first = match chosen {
             Some((selected, frame)) => self.exchange(plan, selected, frame, 1, plan.now).await,
@@ -158,7 +157,7 @@ impl Target<'_> {
     }
 
     /// The attempts after the first, which failed with `error`.
-    async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer> {
+    async fn retry(&self, plan: &Plan<'_>, payload: PayloadFn<'_>, mut error: Error) -> Result<Answer<'a>> {
         let _begun = self.client.begun.enter();
         let mut tried: Vec<Arc<str>> = Vec::new();
         let backoff = Backoff::new(plan.retry_interval());
@@ -209,10 +208,10 @@ impl Target<'_> {
         again: Option<&str>,
         attempt: u32,
         now: Instant,
-    ) -> Result<Answer> {
+    ) -> Result<Answer<'a>> {
         let (selected, frame) = self.prepare(plan, payload, tried, again, now).await?;
         // Read by a backup request, which avoids this server.
-        let _ = plan.first.set(selected.endpoint.address.clone());
+        let _ = plan.first.set(selected.address().clone());
         self.exchange(plan, selected, frame, attempt, now).await
     }
 
@@ -224,7 +223,7 @@ impl Target<'_> {
         tried: &[Arc<str>],
         again: Option<&str>,
         now: Instant,
-    ) -> Result<(Selected<'_>, Vec<u8>)> {
+    ) -> Result<(Selected<'a>, Vec<u8>)> {
         let mut frame = buffers::take_scratch();
         let chosen = match (self.encode(&mut frame, plan, payload, now), again) {
             (Ok(start), Some(address)) => self.select_again(address, now).map(|selected| (start, selected)),
@@ -248,16 +247,15 @@ impl Target<'_> {
     pub(super) async fn exchange(
         &self,
         plan: &Plan<'_>,
-        selected: Selected<'_>,
+        mut selected: Selected<'a>,
         mut frame: Vec<u8>,
         attempt: u32,
         made: Instant,
-    ) -> Result<Answer> {
-        let Selected { endpoint, report } = selected;
+    ) -> Result<Answer<'a>> {
         if attempt > 1 {
-            endpoint.retried();
+            selected.endpoint().retried();
         }
-        let answer = match endpoint.connect(plan.deadline).await {
+        let answer = match selected.endpoint().connect(plan.deadline).await {
             Ok(caller) => {
                 let now = restate_time_left(&mut frame, plan, made);
                 caller.exchange(frame, plan.deadline, now).await.and_then(|(frame, at)| self.open(frame, at))
@@ -267,10 +265,10 @@ impl Target<'_> {
                 Err(error)
             }
         };
-        report.ended(answer.as_ref().map(|opened| opened.at), made);
+        selected.ended(answer.as_ref().map(|opened| opened.at), made);
         match answer {
-            Ok(opened) => Ok(Answer { opened, endpoint, attempts: attempt }),
-            Err(error) => Err(error.with_server(endpoint.address.clone()).with_attempts(attempt)),
+            Ok(opened) => Ok(Answer { opened, selected, attempts: attempt }),
+            Err(error) => Err(error.with_server(selected.address().clone()).with_attempts(attempt)),
         }
     }
 }

@@ -18,17 +18,17 @@ use crate::connection::buffers;
 use crate::error::{Error, Reason, Result};
 use crate::interceptor::{BoxFuture, Call, Endpoint as ChainEnd, Reply};
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome<'a>>> + Send + 'a>>;
 
 /// What one server answered.
-pub(super) enum Outcome {
+pub(super) enum Outcome<'a> {
     /// To a client without interceptors.
-    Answer(Answer),
+    Answer(Answer<'a>),
     /// What interceptors made of it.
     Reply { reply: Reply, serialize: SerializeType, server: Arc<str> },
 }
 
-impl Outcome {
+impl Outcome<'_> {
     pub(super) fn decode<C: Decode<R>, R>(self) -> Result<Response<R>> {
         match self {
             Outcome::Answer(answer) => decode_answer::<C, R>(answer),
@@ -38,21 +38,21 @@ impl Outcome {
 }
 
 /// The call to one of the servers; the inner end of a chain.
-struct ToOne<'a> {
-    target: Target<'a>,
-    plan: &'a Plan<'a>,
-    routes: &'a Routes,
+struct ToOne<'r, 'p> {
+    target: Target<'r>,
+    plan: &'p Plan<'p>,
+    routes: &'r Routes,
     table: Arc<Table>,
     /// The server's place among all of the table.
     index: usize,
 }
 
-impl ToOne<'_> {
+impl<'r> ToOne<'r, '_> {
     fn address(&self) -> &Arc<str> {
         &self.table.servers()[self.index].endpoint.address
     }
 
-    async fn call(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer> {
+    async fn call(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer<'r>> {
         let target = self.target;
         let mut frame = buffers::take_scratch();
         target.method.recorder.began();
@@ -68,7 +68,7 @@ impl ToOne<'_> {
     }
 }
 
-impl ChainEnd for ToOne<'_> {
+impl ChainEnd for ToOne<'_, '_> {
     fn call<'a>(&'a self, call: &'a mut Call) -> BoxFuture<'a, Result<Reply>> {
         Box::pin(async move {
             let plan = self.plan.with_call(call);
@@ -85,7 +85,7 @@ impl ChainEnd for ToOne<'_> {
 
 enum One<'a> {
     Running(Running<'a>),
-    Done(Option<Result<Outcome>>),
+    Done(Option<Result<Outcome<'a>>>),
 }
 
 /// One call for each server, under way side by side in the calling task. Dropping it cancels those that still run.
@@ -151,7 +151,7 @@ impl<'a> Answers<'a> {
     }
 
     /// What every server answered.
-    pub(super) async fn all(mut self) -> Vec<(Arc<str>, Result<Outcome>)> {
+    pub(super) async fn all(mut self) -> Vec<(Arc<str>, Result<Outcome<'a>>)> {
         poll_fn(|cx| if self.poll_all(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
         let calls = std::mem::take(&mut self.calls).into_iter();
         calls
@@ -163,7 +163,7 @@ impl<'a> Answers<'a> {
     }
 
     /// The first good answer; the last failure when there is none.
-    pub(super) async fn first_good(mut self) -> Result<Outcome> {
+    pub(super) async fn first_good(mut self) -> Result<Outcome<'a>> {
         let mut last = None;
         poll_fn(|cx| {
             let all = self.poll_all(cx);

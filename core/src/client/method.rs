@@ -79,10 +79,10 @@ impl<C: CodecSet> Method<C> {
         let serialize = self.serialize_type(&NO_OPTIONS);
         let plan = Plan::new(client, &NO_OPTIONS, None, serialize, false);
         let answer = self.target().run(&plan, &|out: &mut Vec<u8>| C::encode(serialize, args, out)).await?;
-        let Answer { opened, endpoint, attempts } = answer;
+        let Answer { opened, selected, attempts } = answer;
         let (serialize, payload) = opened.into_payload();
         decode_payload::<C, R>(serialize, &payload)
-            .map_err(|error| undecodable(&error, endpoint.address.clone(), attempts))
+            .map_err(|error| undecodable(&error, selected.address().clone(), attempts))
     }
 
     /// See [`Service::call_with`].
@@ -231,9 +231,9 @@ impl ChainEnd for Send<'_> {
     }
 }
 
-pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer) -> Result<Response<R>> {
-    let Answer { opened, endpoint, attempts } = answer;
-    let server = endpoint.address.clone();
+pub(super) fn decode_answer<C: Decode<R>, R>(answer: Answer<'_>) -> Result<Response<R>> {
+    let Answer { opened, selected, attempts } = answer;
+    let server = selected.address().clone();
     let metadata = opened.frame.metadata();
     let (serialize, payload) = opened.into_payload();
     match decode_payload::<C, R>(serialize, &payload) {
@@ -286,18 +286,18 @@ impl Target<'_> {
             Ok(selected)
         });
         let sent = match chosen {
-            Ok(selected) => match selected.endpoint.ready() {
+            Ok(mut selected) => match selected.endpoint().ready() {
                 // Nobody answers: a request that left says nothing about the server.
                 Some(caller) => caller.send_oneway(frame),
                 None => {
                     let _begun = self.client.begun.enter();
-                    match selected.endpoint.connect(plan.deadline).await {
+                    match selected.endpoint().connect(plan.deadline).await {
                         Ok(caller) => {
                             restate_time_left(&mut frame, plan, now);
                             caller.send_oneway(frame)
                         }
                         Err(error) => {
-                            selected.report.ended(Err(&error), now);
+                            selected.ended(Err(&error), now);
                             Err(error)
                         }
                     }

@@ -47,7 +47,7 @@ impl Pinger {
     }
 
     /// Begins to measure if it is time. Called inside a runtime, whose task does it.
-    pub(super) fn measure(&self, servers: &Arc<[Server]>, now: Instant) {
+    pub(super) fn measure(&self, servers: &Arc<[Arc<Server>]>, now: Instant) {
         if !self.ticker.claim(now) {
             return;
         }
@@ -66,7 +66,7 @@ impl Pinger {
 }
 
 /// The round-trip times to all servers.
-async fn times(servers: &[Server]) -> Vec<(Arc<str>, Option<Duration>)> {
+async fn times(servers: &[Arc<Server>]) -> Vec<(Arc<str>, Option<Duration>)> {
     let mut times = Vec::with_capacity(servers.len());
     let mut pings = JoinSet::new();
     for server in servers {

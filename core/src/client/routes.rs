@@ -45,11 +45,10 @@ pub(crate) struct Table {
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) nodes: Snapshot,
-    pub(super) servers: Arc<[Server]>,
+    pub(super) servers: Arc<[Arc<Server>]>,
 }
 
-/// One server of one service.
-#[derive(Clone)]
+/// One server of one service. A call keeps it until its end.
 pub(super) struct Server {
     pub(super) endpoint: Arc<Endpoint>,
     /// What its calls came to, if their ends are watched.
@@ -143,7 +142,7 @@ impl Routes {
     /// Stays with a server from now on, if the client is sticky.
     pub(super) fn stick_to<'r>(&self, selected: Selected<'r>) -> Selected<'r> {
         if let Some(sticky) = &self.sticky {
-            *sticky.lock().unwrap_or_else(PoisonError::into_inner) = Some(selected.endpoint.address.clone());
+            *sticky.lock().unwrap_or_else(PoisonError::into_inner) = Some(selected.address().clone());
         }
         selected
     }
@@ -214,9 +213,10 @@ impl Routes {
         if let Some(pinger) = self.pinger.as_ref().filter(|_| !diff.added.is_empty()) {
             pinger.hurry();
         }
-        let fresh = |index: usize| Server {
-            endpoint: client.endpoint(&nodes.nodes()[index].shared_address()),
-            tally: standings.get(index).map(|standing| standing.tally().clone()),
+        let fresh = |index: usize| {
+            let endpoint = client.endpoint(&nodes.nodes()[index].shared_address());
+            let tally = standings.get(index).map(|standing| standing.tally().clone());
+            Arc::new(Server { endpoint, tally })
         };
         let servers = diff.origins().enumerate();
         let servers = servers.map(|(index, origin)| match origin {
@@ -354,7 +354,7 @@ impl Table {
     }
 
     /// Every server that may be called.
-    pub(super) fn servers(&self) -> &[Server] {
+    pub(super) fn servers(&self) -> &[Arc<Server>] {
         &self.all.servers
     }
 }

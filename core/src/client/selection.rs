@@ -1,10 +1,10 @@
 //! The choice of a server for one attempt, and what is told afterwards of how the attempt went.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::endpoint::Endpoint;
-use super::routes::{Routes, Table};
+use super::routes::{Routes, Server, Table};
 use crate::balance::{CallInfo, Outcome, Verdict};
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::resilience::{CallEnd, Permit};
@@ -13,22 +13,18 @@ use crate::resilience::{CallEnd, Permit};
 /// selected from, except for the moments before it is brought up to date and while a breaker lets single probes through.
 const MAX_RESELECT: usize = 16;
 
-/// A server for one attempt.
+/// A server for one attempt. Dropped before [`ended`](Self::ended), it says that the caller gave up.
 pub(super) struct Selected<'r> {
-    pub(super) endpoint: Arc<Endpoint>,
-    pub(super) report: Pending<'r>,
+    server: Arc<Server>,
+    /// What the selector, a breaker, an ejector or the statistics are waiting for.
+    report: Option<Report<'r>>,
 }
-
-/// A report that the selector, a breaker or an ejector may be waiting for.
-pub(super) struct Pending<'r>(Option<Report<'r>>);
 
 /// Whom to tell of an attempt's end.
 struct Report<'r> {
     routes: &'r Routes,
-    table: Arc<Table>,
-    index: u32,
-    /// The index is the selector's, so that it wants to know; else it is one of all servers.
-    selected: bool,
+    /// If the selector wants to know: the servers that it chose from, and which one.
+    chosen: Option<(Arc<Table>, usize)>,
     /// Of the server's breaker.
     permit: Option<Permit>,
 }
@@ -70,7 +66,7 @@ impl Table {
         }
         routes.measure(self, now);
         let mut first = self.choose(routes, info)?;
-        if (self.none_in || first.endpoint.is_preferred(now)) && first.admit(now) {
+        if (self.none_in || first.endpoint().is_preferred(now)) && first.admit(now) {
             return Ok(routes.stick_to(first));
         }
         self.choose_another(routes, info, first, now).map(|selected| routes.stick_to(selected))
@@ -80,10 +76,9 @@ impl Table {
     ///
     /// # Errors
     /// `no_server.breaker_open`
-    pub(super) fn given<'r>(self: &Arc<Self>, routes: &'r Routes, index: usize, now: Instant) -> Result<Selected<'r>> {
-        let endpoint = self.all.servers[index].endpoint.clone();
-        let mut given = Selected { endpoint, report: self.report(routes, index, false) };
-        if given.admit(now) { Ok(given) } else { Err(given.endpoint.breaker_open()) }
+    pub(super) fn given<'r>(&self, routes: &'r Routes, index: usize, now: Instant) -> Result<Selected<'r>> {
+        let mut given = Selected::new(self.all.servers[index].clone(), routes, None);
+        if given.admit(now) { Ok(given) } else { Err(given.endpoint().breaker_open()) }
     }
 
     /// The server that a sticky client has used so far, if it is in selection.
@@ -99,7 +94,7 @@ impl Table {
         }
         self.eligible.nodes.position(kept)?;
         let selected = self.given(routes, self.all.nodes.position(kept)?, now).ok()?;
-        (self.none_in || selected.endpoint.is_preferred(now)).then_some(selected)
+        (self.none_in || selected.endpoint().is_preferred(now)).then_some(selected)
     }
 
     /// What the select mode says.
@@ -111,8 +106,8 @@ impl Table {
                 format!("the select mode found none of the {all} servers of {}", routes.service()),
             ));
         };
-        let endpoint = self.eligible.servers[index].endpoint.clone();
-        Ok(Selected { endpoint, report: self.report(routes, index, true) })
+        let chosen = routes.selector_learns.then(|| (self.clone(), index));
+        Ok(Selected::new(self.eligible.servers[index].clone(), routes, chosen))
     }
 
     /// The server that was chosen takes no calls now, or could not be dialled a moment ago. Others are asked for by the same
@@ -128,65 +123,80 @@ impl Table {
         let mut avoid = info.avoid.to_vec();
         let mut passed_over = vec![first];
         for _ in 1..MAX_RESELECT.min(self.eligible.servers.len()) {
-            avoid.extend(passed_over.last().map(|selected| selected.endpoint.address.clone()));
+            avoid.extend(passed_over.last().map(|selected| selected.address().clone()));
             let mut next = self.choose(routes, &CallInfo { avoid: &avoid, ..*info })?;
-            if next.endpoint.is_preferred(now) && next.admit(now) {
+            if next.endpoint().is_preferred(now) && next.admit(now) {
                 return Ok(next);
             }
-            if avoid.contains(&next.endpoint.address) {
+            if avoid.contains(next.address()) {
                 break;
             }
             passed_over.push(next);
         }
-        let refusing = passed_over[0].endpoint.clone();
+        let refusing = passed_over[0].endpoint().clone();
         let admitted = passed_over.into_iter().find_map(|mut selected| selected.admit(now).then_some(selected));
         admitted.ok_or_else(|| refusing.breaker_open())
     }
-
-    fn report<'r>(self: &Arc<Self>, routes: &'r Routes, index: usize, selected: bool) -> Pending<'r> {
-        if !routes.watches_calls {
-            return Pending(None);
-        }
-        Pending(Some(Report { routes, table: self.clone(), index: index as u32, selected, permit: None }))
-    }
 }
 
-impl Selected<'_> {
+impl<'r> Selected<'r> {
+    #[inline]
+    fn new(server: Arc<Server>, routes: &'r Routes, chosen: Option<(Arc<Table>, usize)>) -> Selected<'r> {
+        let report = routes.watches_calls.then_some(Report { routes, chosen, permit: None });
+        Selected { server, report }
+    }
+
     /// A server that is not of the table.
     ///
     /// # Errors
     /// `no_server.breaker_open`
-    pub(super) fn outside(endpoint: Arc<Endpoint>, now: Instant) -> Result<Selected<'static>> {
+    pub(super) fn outside(endpoint: Arc<Endpoint>, now: Instant) -> Result<Selected<'r>> {
         // Nobody hears how the call ends, so a probe would be wasted on it.
         if endpoint.is_closed_to_calls(now) {
             return Err(endpoint.breaker_open());
         }
-        Ok(Selected { endpoint, report: Pending(None) })
+        Ok(Selected { server: Arc::new(Server { endpoint, tally: None }), report: None })
+    }
+
+    pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.server.endpoint
+    }
+
+    pub(super) fn address(&self) -> &Arc<str> {
+        &self.server.endpoint.address
     }
 
     /// Asks the server's breaker for leave.
     fn admit(&mut self, now: Instant) -> bool {
-        let Some(breaker) = &self.endpoint.breaker else { return true };
+        let Some(breaker) = &self.server.endpoint.breaker else { return true };
         let permit = breaker.try_begin(now);
-        if let Some(report) = &mut self.report.0 {
+        if let Some(report) = &mut self.report {
             report.permit = permit;
         }
         permit.is_some()
     }
-}
 
-impl Pending<'_> {
-    /// The attempt that began at `began` is over; a good answer came at the time in `result`. Dropping it instead says that
-    /// the caller gave up.
+    /// The attempt that began at `began` is over; a good answer came at the time in `result`.
     #[inline]
-    pub(super) fn ended(self, result: Result<Instant, &Error>, began: Instant) {
-        if self.0.is_some() {
-            self.tell(result, began);
+    pub(super) fn ended(&mut self, result: Result<Instant, &Error>, began: Instant) {
+        if let Some(report) = self.report.take() {
+            report.tell_result(&self.server, result, began);
         }
     }
+}
 
-    fn tell(mut self, result: Result<Instant, &Error>, began: Instant) {
-        let Some(report) = self.0.take() else { return };
+impl Drop for Selected<'_> {
+    fn drop(&mut self) {
+        if let Some(report) = self.report.take() {
+            let now = Instant::now();
+            let outcome = Outcome { verdict: Verdict::Abandoned, latency: Duration::ZERO, now };
+            report.tell(&self.server, &outcome, false);
+        }
+    }
+}
+
+impl Report<'_> {
+    fn tell_result(&self, server: &Server, result: Result<Instant, &Error>, began: Instant) {
         let (verdict, of_service) = match result {
             Ok(_) => (Verdict::Answered, false),
             Err(error) if error.delivery() == Delivery::Answered && error.is_service() => (Verdict::Answered, true),
@@ -196,15 +206,10 @@ impl Pending<'_> {
         // The clock is read only for failures: answers come with their time.
         let now = result.unwrap_or_else(|_| Instant::now());
         let latency = now.saturating_duration_since(began);
-        report.tell(&Outcome { verdict, latency, now }, of_service);
+        self.tell(server, &Outcome { verdict, latency, now }, of_service);
     }
-}
 
-impl Report<'_> {
-    fn tell(&self, outcome: &Outcome, of_service: bool) {
-        let (index, table) = (self.index as usize, &self.table);
-        let view = if self.selected { &table.eligible } else { &table.all };
-        let server = &view.servers[index];
+    fn tell(&self, server: &Server, outcome: &Outcome, of_service: bool) {
         let [opens, stands_out] = self.routes.health.service_errors.map(|counts| end(outcome, of_service && counts));
         if let Some(permit) = self.permit {
             server.endpoint.call_ended(permit, opens, outcome.now);
@@ -212,8 +217,8 @@ impl Report<'_> {
         if let Some(tally) = &server.tally {
             tally.record(stands_out, outcome.latency);
         }
-        if self.selected && self.routes.selector_learns {
-            self.routes.selector.feedback(&view.nodes, index, outcome);
+        if let Some((table, index)) = &self.chosen {
+            self.routes.selector.feedback(&table.eligible.nodes, *index, outcome);
         }
         self.routes.compare_servers(outcome.now);
     }
@@ -233,14 +238,5 @@ fn end(outcome: &Outcome, is_failure: bool) -> CallEnd {
         Verdict::Answered => CallEnd::Good,
         Verdict::Failed => CallEnd::Bad,
         Verdict::Abandoned => CallEnd::Untold,
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if let Some(report) = self.0.take() {
-            let now = Instant::now();
-            report.tell(&Outcome { verdict: Verdict::Abandoned, latency: std::time::Duration::ZERO, now }, false);
-        }
     }
 }

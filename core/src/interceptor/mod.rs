@@ -7,6 +7,7 @@
 //! The chain costs nothing where no interceptor was added.
 
 mod access;
+mod account;
 pub(crate) mod parent;
 mod rate_limit;
 mod tee;
@@ -24,6 +25,7 @@ use rpcx_protocol::metadata::Metadata;
 use crate::error::Result;
 
 pub use access::AccessList;
+pub(crate) use account::Accounts;
 pub use parent::Parent;
 pub(crate) use rate_limit::RateLimit;
 pub use tee::{Chunk, Copies, Tee};

@@ -9,6 +9,7 @@ use rpcx_protocol::error_text;
 
 use super::TokenBucket;
 use super::access::ip_of;
+use super::account::Accounts;
 use crate::config::{LimitPolicy, Network, RateLimitOptions};
 use crate::error::{Error, Reason, Result};
 
@@ -75,19 +76,28 @@ impl RateLimit {
         Some(self.peers.as_ref()?.bucket(ip_of(address), now))
     }
 
-    /// Takes a request's tokens and says how long it has to wait for them. `deadline`: longer is too long.
+    /// Takes a request's tokens and says how long it has to wait for them. `deadline`: longer is too long. `accounts`: those
+    /// of its batch, which the caller [settles](Self::settle).
     ///
     /// # Errors
     /// `overload.rate` when it may not wait, or not so long.
     pub(crate) fn admit(
         &self,
+        accounts: &mut Accounts,
         peer: Option<&TokenBucket>,
         now: Instant,
         deadline: Option<Instant>,
     ) -> Result<Duration> {
+        let longest = self.longest(now, deadline);
+        let mut hold = Duration::ZERO;
         // The client's own first: whoever exceeds it takes nothing from the others.
-        let own = self.take(peer, now, deadline)?;
-        Ok(own.max(self.take(self.all.as_ref(), now, deadline)?))
+        if let Some(bucket) = peer {
+            hold = accounts.peer.take(bucket, now, longest).map_err(refusal)?;
+        }
+        if let Some(bucket) = &self.all {
+            hold = hold.max(accounts.all.take(bucket, now, longest).map_err(refusal)?);
+        }
+        Ok(hold)
     }
 
     /// The bucket of a service, to be handed to [`admit_to`](Self::admit_to).
@@ -101,21 +111,38 @@ impl RateLimit {
     /// As there.
     pub(crate) fn admit_to(
         &self,
-        service: Option<&TokenBucket>,
+        accounts: &mut Accounts,
+        service: Option<&Arc<TokenBucket>>,
         now: Instant,
         deadline: Option<Instant>,
     ) -> Result<Duration> {
-        self.take(service, now, deadline)
+        let Some(bucket) = service else { return Ok(Duration::ZERO) };
+        accounts.service(bucket, now).take(bucket, now, self.longest(now, deadline)).map_err(refusal)
     }
 
-    fn take(&self, bucket: Option<&TokenBucket>, now: Instant, deadline: Option<Instant>) -> Result<Duration> {
-        let Some(bucket) = bucket else { return Ok(Duration::ZERO) };
-        let longest = match self.policy {
+    /// Closes the accounts of a batch, whose client's bucket is `peer`.
+    pub(crate) fn settle(&self, accounts: &mut Accounts, peer: Option<&TokenBucket>, now: Instant) {
+        if let Some(bucket) = peer {
+            accounts.peer.settle(bucket, now);
+        }
+        if let Some(bucket) = &self.all {
+            accounts.all.settle(bucket, now);
+        }
+        accounts.settle_service(now);
+    }
+
+    /// How long a request may wait for its tokens.
+    fn longest(&self, now: Instant, deadline: Option<Instant>) -> Duration {
+        match self.policy {
             LimitPolicy::Reject => Duration::ZERO,
             LimitPolicy::Block => deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now)),
-        };
-        bucket.reserve(now, longest).map_err(|_| Error::new(Reason::OverloadRate, error_text::RATE_LIMIT))
+        }
     }
+}
+
+#[cold]
+fn refusal(_: Duration) -> Error {
+    Error::new(Reason::OverloadRate, error_text::RATE_LIMIT)
 }
 
 impl Peers {
@@ -170,6 +197,19 @@ mod tests {
         RateLimit::new(&options(set), now).expect("a limit")
     }
 
+    /// Admits a request that is a batch of its own.
+    fn admit(
+        limit: &RateLimit,
+        peer: Option<&TokenBucket>,
+        now: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Duration> {
+        let mut accounts = Accounts::default();
+        let hold = limit.admit(&mut accounts, peer, now, deadline);
+        limit.settle(&mut accounts, peer, now);
+        hold
+    }
+
     #[test]
     fn nothing_asked_for_is_no_limit() {
         let now = Instant::now();
@@ -182,12 +222,12 @@ mod tests {
         let now = Instant::now();
         let limit = limit(&[("requests", "10"), ("requests_per_peer", "4")], now);
         let greedy = limit.peer("10.0.0.1:1", now);
-        let granted = (0..100).filter(|_| limit.admit(greedy.as_deref(), now, None).is_ok()).count();
+        let granted = (0..100).filter(|_| admit(&limit, greedy.as_deref(), now, None).is_ok()).count();
         assert_eq!(granted, 4);
-        let error = limit.admit(greedy.as_deref(), now, None).unwrap_err();
+        let error = admit(&limit, greedy.as_deref(), now, None).unwrap_err();
         assert_eq!((error.reason(), error.message()), (Reason::OverloadRate, "request reached rate limit"));
         let others = ["10.0.0.2:1", "10.0.0.3:1"].map(|peer| limit.peer(peer, now));
-        let granted = (0..100).filter(|i| limit.admit(others[i % 2].as_deref(), now, None).is_ok()).count();
+        let granted = (0..100).filter(|i| admit(&limit, others[i % 2].as_deref(), now, None).is_ok()).count();
         assert_eq!(granted, 6, "what the server's own rate leaves");
     }
 
@@ -196,21 +236,22 @@ mod tests {
         let now = Instant::now();
         let limit = limit(&[("services", "Slow=2")], now);
         let granted = |service: &[u8]| {
-            (0..10).filter(|_| limit.admit_to(limit.service(service).as_deref(), now, None).is_ok()).count()
+            let (mut accounts, bucket) = (Accounts::default(), limit.service(service));
+            (0..10).filter(|_| limit.admit_to(&mut accounts, bucket.as_ref(), now, None).is_ok()).count()
         };
         assert_eq!((granted(b"Slow"), granted(b"Fast")), (2, 10));
-        assert_eq!(limit.admit(None, now, None).unwrap(), Duration::ZERO);
+        assert_eq!(admit(&limit, None, now, None).unwrap(), Duration::ZERO);
     }
 
     #[test]
     fn those_that_wait_do_so_no_longer_than_their_deadline() {
         let now = Instant::now();
         let limit = limit(&[("requests", "10"), ("burst", "0"), ("request_policy", "block")], now);
-        let within = |millis| limit.admit(None, now, Some(now + Duration::from_millis(millis)));
+        let within = |millis| admit(&limit, None, now, Some(now + Duration::from_millis(millis)));
         assert_eq!(within(1).unwrap(), Duration::ZERO);
         assert!(within(50).is_err());
         assert_eq!(within(150).unwrap(), Duration::from_millis(100));
-        assert_eq!(limit.admit(None, now, None).unwrap(), Duration::from_millis(200));
+        assert_eq!(admit(&limit, None, now, None).unwrap(), Duration::from_millis(200));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// More threads than this hardly take tokens at once.
+const THREADS: u64 = 256;
+
 /// Events at a bounded rate, with bursts. Time is an argument; any number of threads may take tokens at once, without a
 /// lock.
 ///
@@ -61,7 +64,7 @@ impl TokenBucket {
     /// # Errors
     /// How long the wait would be; nothing was taken.
     pub fn reserve(&self, now: Instant, longest: Duration) -> Result<Duration, Duration> {
-        let now = nanos(now.saturating_duration_since(self.start));
+        let now = self.nanos_since_start(now);
         let longest = nanos(longest);
         let mut full_at = self.full_at.load(Ordering::Relaxed);
         loop {
@@ -78,9 +81,30 @@ impl TokenBucket {
         }
     }
 
+    /// How many tokens may be taken and [settled](Self::settle) later, all at once: of those that are there so small a part
+    /// that as many threads as a machine has can do so together.
+    pub(crate) fn credit(&self, now: Instant) -> u32 {
+        let missing = self.full_at.load(Ordering::Relaxed).saturating_sub(self.nanos_since_start(now));
+        let there = (self.tolerance.saturating_add(self.interval)).saturating_sub(missing) / self.interval;
+        (there / THREADS).min(u64::from(u32::MAX)) as u32
+    }
+
+    /// Pays for tokens that were taken as [credit](Self::credit). Should others have emptied the bucket meanwhile, it lacks
+    /// these as well, and they have to come before anybody gets another.
+    pub(crate) fn settle(&self, taken: u32, now: Instant) {
+        let now = self.nanos_since_start(now);
+        let cost = self.interval.saturating_mul(u64::from(taken));
+        let pay = |full_at: u64| Some(full_at.max(now).saturating_add(cost));
+        let _ = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
+    }
+
     /// Nothing is missing: a new one would behave the same.
     pub fn is_full(&self, now: Instant) -> bool {
-        self.full_at.load(Ordering::Relaxed) <= nanos(now.saturating_duration_since(self.start))
+        self.full_at.load(Ordering::Relaxed) <= self.nanos_since_start(now)
+    }
+
+    fn nanos_since_start(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.start))
     }
 }
 

@@ -86,7 +86,7 @@ pub struct Permit(NonZeroU32);
 /// A circuit breaker for one server, shared by all its callers.
 ///
 /// All of it is one word and, for the share of failures, a few counters; nothing is locked. With the breaker closed a good
-/// call costs two loads and, if a share is asked for, one relaxed addition. Calls that began before the breaker last
+/// call costs two loads and, if a share is asked for, one addition to a count of the thread's own. Calls that began before the breaker last
 /// changed its state no longer count.
 ///
 /// ```
@@ -115,7 +115,7 @@ pub struct Breaker {
     epoch: Instant,
     /// A [`Word`].
     word: AtomicU64,
-    /// Calls and failed calls since the breaker closed.
+    /// Calls and failed calls since the breaker closed: of the word's generation.
     calls: Slots,
     failures: Slots,
     opened: AtomicU64,
@@ -245,7 +245,7 @@ impl Breaker {
             (State::Closed { failures: 0 }, CallEnd::Good) if self.rules.ratio <= 0.0 => None,
             (State::Closed { failures }, CallEnd::Good) => {
                 if self.rules.ratio > 0.0 {
-                    self.calls.add(self.slot(now));
+                    self.calls.add(self.slot(now), word.generation());
                 }
                 if failures > 0 { self.change(word, permit, how, now) } else { None }
             }
@@ -257,7 +257,8 @@ impl Breaker {
     /// An end that changes the word.
     #[cold]
     fn change(&self, mut word: Word, permit: Permit, how: CallEnd, now: Instant) -> Option<BreakerState> {
-        let too_many = matches!((word.state(), how), (State::Closed { .. }, CallEnd::Bad)) && self.share_is_high(now);
+        let too_many = matches!((word.state(), how), (State::Closed { .. }, CallEnd::Bad))
+            && self.share_is_high(word.generation(), now);
         while word.permit() == permit {
             let (next, became) = match (word.state(), how) {
                 (State::Closed { failures: 0 }, CallEnd::Good) => return None,
@@ -284,11 +285,6 @@ impl Breaker {
                 }
                 (State::Closed { .. }, CallEnd::Untold) | (State::Open { .. }, _) => return None,
             };
-            if became == Some(BreakerState::Closed) {
-                // Before anybody can count anew.
-                self.calls.clear();
-                self.failures.clear();
-            }
             match self.replace(word, next) {
                 Ok(()) => {
                     if became == Some(BreakerState::Open) {
@@ -303,15 +299,15 @@ impl Breaker {
     }
 
     /// Counts a failure, and tells whether the share of failures is too high with it.
-    fn share_is_high(&self, now: Instant) -> bool {
+    fn share_is_high(&self, generation: u64, now: Instant) -> bool {
         if self.rules.ratio <= 0.0 {
             return false;
         }
         let slot = self.slot(now);
-        self.calls.add(slot);
-        self.failures.add(slot);
-        let calls = self.calls.sum(slot, SLOTS_IN_WINDOW);
-        let failures = self.failures.sum(slot, SLOTS_IN_WINDOW);
+        self.calls.add(slot, generation);
+        self.failures.add(slot, generation);
+        let calls = self.calls.sum(slot, SLOTS_IN_WINDOW, generation);
+        let failures = self.failures.sum(slot, SLOTS_IN_WINDOW, generation);
         calls >= u64::from(self.rules.min_calls) && failures as f64 >= calls as f64 * self.rules.ratio
     }
 

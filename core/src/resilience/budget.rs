@@ -4,6 +4,9 @@ use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// A budget never begins anew.
+const ERA: u64 = 0;
+
 /// How much may be tried again: the group of options `retry_budget`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BudgetRules {
@@ -25,8 +28,8 @@ impl Default for BudgetRules {
 /// A budget of retries, shared by all calls of a client.
 ///
 /// Calls and retries are counted in tenths of the window. A tenth that is only partly within the window counts for the
-/// retries, not for the calls: the budget may be a little short, and is never exceeded. Counting a call takes one atomic
-/// addition.
+/// retries, not for the calls: the budget may be a little short, and is never exceeded. Counting a call takes one
+/// addition to a count of the thread's own.
 ///
 /// ```
 /// use rpcx::resilience::{BudgetRules, RetryBudget};
@@ -57,7 +60,7 @@ impl RetryBudget {
 
     /// A call begins; its retries are not counted here.
     pub fn on_call(&self, now: Instant) {
-        self.calls.add(self.slot(now));
+        self.calls.add(self.slot(now), ERA);
     }
 
     /// Takes a retry out of the budget. `false`: there is none, and the call ends with the error it has.
@@ -66,7 +69,7 @@ impl RetryBudget {
         let retries = self.retries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let allowed = self.left_at(slot, &retries) > 0;
         if allowed {
-            retries.add(slot);
+            retries.add(slot, ERA);
         }
         allowed
     }
@@ -79,10 +82,10 @@ impl RetryBudget {
 
     fn left_at(&self, slot: u64, retries: &Slots) -> u64 {
         // This slot and the nine before it lie within the window; the tenth before it only partly.
-        let share = self.calls.sum(slot, SLOTS_IN_WINDOW) as f64 * self.rules.ratio;
+        let share = self.calls.sum(slot, SLOTS_IN_WINDOW, ERA) as f64 * self.rules.ratio;
         // A fifth of ten shall be two, though 0.2 is a little more than a fifth, or another ratio a little less.
         let budget = u64::from(self.rules.min).saturating_add((share + 1e-9) as u64);
-        budget.saturating_sub(retries.sum(slot, SLOTS_IN_WINDOW + 1))
+        budget.saturating_sub(retries.sum(slot, SLOTS_IN_WINDOW + 1, ERA))
     }
 
     fn slot(&self, now: Instant) -> u64 {

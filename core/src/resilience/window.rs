@@ -1,7 +1,9 @@
-//! Counting over a rolling window: one relaxed addition an event, no lock.
+//! Counting over a rolling window: one addition an event, no lock, and no cache line that threads take from each other.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::striped::{Striped, Writers};
 
 /// Slots in a window.
 pub(super) const SLOTS_IN_WINDOW: u64 = 10;
@@ -9,41 +11,103 @@ pub(super) const SLOTS_IN_WINDOW: u64 = 10;
 /// Slots that are remembered: more than a window and the slot that is partly in it.
 const SLOTS: usize = 16;
 
-/// Counts of the latest slots: in each cell the number of the slot in the upper half, its count in the lower.
+/// Counts of the latest slots. All belong to an era, a number that its user changes to begin anew; who never does counts in
+/// era 0.
 #[derive(Debug, Default)]
-pub(super) struct Slots([AtomicU64; SLOTS]);
+pub(super) struct Slots(Striped<Cells>);
+
+/// One thread's counts of its latest era: in each cell the number of the slot in the upper half, its count in the lower.
+#[derive(Default)]
+struct Cells {
+    era: AtomicU64,
+    counts: [AtomicU64; SLOTS],
+}
 
 impl Slots {
-    pub(super) fn add(&self, slot: u64) {
-        let cell = &self.0[slot as usize % SLOTS];
-        let mut before = cell.load(Relaxed);
-        if before >> 32 == slot {
-            // The cell cannot have moved on in between, unless this thread stood still for as long as the cells last.
-            cell.fetch_add(1, Relaxed);
-            return;
+    /// Counts an event. What the thread counted in other eras is forgotten.
+    #[inline]
+    pub(super) fn add(&self, slot: u64, era: u64) {
+        let (cells, writers) = self.0.mine();
+        if cells.era.load(Ordering::Relaxed) != era {
+            cells.begin(era);
         }
-        // The first of its slot, perhaps together with others. Who comes after the cell has moved on is not counted.
-        while before >> 32 <= slot {
-            let after = if before >> 32 == slot { before + 1 } else { slot << 32 | 1 };
-            match cell.compare_exchange_weak(before, after, Relaxed, Relaxed) {
-                Ok(_) => return,
-                Err(newer) => before = newer,
-            }
+        let cell = &cells.counts[slot as usize % SLOTS];
+        if cell.load(Ordering::Relaxed) >> 32 == slot {
+            // The cell cannot have moved on in between, unless this thread stood still for as long as the cells last.
+            writers.add(cell, 1);
+        } else {
+            begin_slot(cell, slot, writers);
         }
     }
 
     /// The counts of the last `length` slots up to `slot`. Those of another thread that is ahead count too.
-    pub(super) fn sum(&self, slot: u64, length: u64) -> u64 {
-        let cells = self.0.iter().map(|cell| cell.load(Relaxed));
-        cells.filter(|cell| slot.saturating_sub(cell >> 32) < length).map(|cell| cell & 0xffff_ffff).sum()
+    pub(super) fn sum(&self, slot: u64, length: u64, era: u64) -> u64 {
+        let current = self.0.all().filter(|cells| cells.era.load(Ordering::Acquire) == era);
+        let counts = current.flat_map(|cells| cells.counts.iter().map(|cell| cell.load(Ordering::Relaxed)));
+        counts.filter(|cell| slot.saturating_sub(cell >> 32) < length).map(|cell| cell & 0xffff_ffff).sum()
     }
+}
 
-    /// Forgets all counts.
-    pub(super) fn clear(&self) {
-        self.0.iter().for_each(|cell| cell.store(0, Relaxed));
+impl Cells {
+    /// Begins to count for another era. Of threads that share these cells one may lose what it counts meanwhile.
+    #[cold]
+    fn begin(&self, era: u64) {
+        self.counts.iter().for_each(|cell| cell.store(0, Ordering::Relaxed));
+        // Whoever sees the era sees that nothing is left of the one before.
+        self.era.store(era, Ordering::Release);
+    }
+}
+
+/// Counts the first event of a slot, perhaps together with others. Who comes after the cell has moved on is not counted.
+#[cold]
+fn begin_slot(cell: &AtomicU64, slot: u64, writers: Writers) {
+    let counted = |before: u64| match before >> 32 {
+        now if now == slot => Some(before + 1),
+        earlier if earlier < slot => Some(slot << 32 | 1),
+        _ => None,
+    };
+    match writers {
+        Writers::Alone => {
+            if let Some(after) = counted(cell.load(Ordering::Relaxed)) {
+                cell.store(after, Ordering::Relaxed);
+            }
+        }
+        Writers::Several => _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted),
     }
 }
 
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_era_begins_at_zero_for_every_thread() {
+        let slots = Slots::default();
+        let add = |n, era| {
+            std::thread::scope(|scope| {
+                (0..12).for_each(|_| drop(scope.spawn(|| (0..n).for_each(|_| slots.add(7, era)))));
+            })
+        };
+        add(100, 0);
+        slots.add(7, 0);
+        assert_eq!((slots.sum(7, 1, 0), slots.sum(7, 1, 1)), (1_201, 0));
+        slots.add(7, 1);
+        assert_eq!(slots.sum(7, 1, 1), 1, "what other threads counted before is of another era");
+    }
+
+    #[test]
+    fn slots_leave_the_window_and_their_cells_are_used_again() {
+        let slots = Slots::default();
+        for slot in 0..40 {
+            slots.add(slot, 0);
+            slots.add(slot, 0);
+        }
+        assert_eq!([1, 10, 11].map(|length| slots.sum(39, length, 0)), [2, 20, 22]);
+        slots.add(20, 0);
+        assert_eq!(slots.sum(39, 16, 0), 32, "its cell counts a later one");
+    }
 }

@@ -10,6 +10,7 @@ use rpcx_protocol::keys;
 use super::lookup::{Callee, Lookup};
 use super::session::Session;
 use crate::error::{Error, Reason, Result};
+use crate::interceptor::Accounts;
 
 /// The caller's remaining time, if it sent one; text that is no integer is ignored, as in Go.
 pub(super) fn remaining_millis(frame: &Frame) -> Option<i64> {
@@ -48,6 +49,7 @@ impl Session {
     #[inline]
     pub(super) fn admit(
         &self,
+        accounts: &mut Accounts,
         at_limit: bool,
         oneway: bool,
         deadline: Option<Instant>,
@@ -70,7 +72,7 @@ impl Session {
         match &server.limit {
             None => Ok(Duration::ZERO),
             // The clock of the batch may be behind a long one: a token more or less is soon made up for.
-            Some(limit) => limit.admit(self.bucket.as_deref(), now, deadline),
+            Some(limit) => limit.admit(accounts, self.bucket.as_deref(), now, deadline),
         }
     }
 
@@ -81,6 +83,7 @@ impl Session {
     #[inline]
     pub(super) fn resolve(
         &self,
+        accounts: &mut Accounts,
         lookup: &mut Lookup,
         frame: &Frame,
         deadline: Option<Instant>,
@@ -89,12 +92,20 @@ impl Session {
         let callee = lookup.find(&self.server, frame)?;
         let hold = match &self.server.limit {
             None => Duration::ZERO,
-            Some(limit) => limit.admit_to(callee.bucket.as_deref(), now, deadline)?,
+            Some(limit) => limit.admit_to(accounts, callee.bucket.as_ref(), now, deadline)?,
         };
         let serialize = frame.header().serialize();
         if !callee.handler.supports(serialize) {
             return Err(Error::new(Reason::CodecUnsupported, error_text::codec_not_found(serialize)));
         }
         Ok((callee, hold))
+    }
+
+    /// A batch of requests is over.
+    #[inline]
+    pub(super) fn settle(&self, accounts: &mut Accounts, now: Instant) {
+        if let Some(limit) = &self.server.limit {
+            limit.settle(accounts, self.bucket.as_deref(), now);
+        }
     }
 }

@@ -32,6 +32,7 @@ use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
 use crate::error::{Error, Reason, Result};
+use crate::interceptor::Accounts;
 
 /// Ready answers of one batch leave at this size.
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
@@ -50,6 +51,8 @@ pub(super) struct ServerRole {
     pub(super) session: Arc<Session>,
     answered: Answered,
     lookup: Lookup,
+    /// What the batch takes from the rate limits.
+    accounts: Accounts,
     /// The context of the last call that was answered in place, to be used again.
     spare: Option<Arc<Inner>>,
     pace: Pace,
@@ -71,6 +74,7 @@ impl ServerRole {
             lookup: Lookup::new(&session.server.services),
             session,
             answered: Answered::default(),
+            accounts: Accounts::default(),
             spare: None,
             pace: Pace::new(now, logs_slow_calls),
             congested: false,
@@ -167,9 +171,10 @@ impl ServerRole {
     #[inline]
     fn admit(&mut self, frame: &Frame, at_limit: bool, now: Instant) -> Result<Admitted> {
         let deadline = deadline_of(frame, now)?;
-        let hold = self.session.admit(at_limit, frame.header().is_oneway(), deadline, now)?;
+        let hold = self.session.admit(&mut self.accounts, at_limit, frame.header().is_oneway(), deadline, now)?;
         let payload = large::payload_of(&self.session.options, frame)?;
-        let (callee, service_hold) = self.session.resolve(&mut self.lookup, frame, deadline, now)?;
+        let (callee, service_hold) =
+            self.session.resolve(&mut self.accounts, &mut self.lookup, frame, deadline, now)?;
         let hold = hold.max(service_hold);
         Ok(Admitted { callee, payload, deadline, hold: (hold > Duration::ZERO).then(|| now + hold) })
     }
@@ -349,6 +354,7 @@ impl Role for ServerRole {
         self.pace.batch_came(now);
         let mut ready = buffers::take_scratch();
         let flow = self.drain_decoder(decoder, &mut ready, now);
+        self.session.settle(&mut self.accounts, now);
         let sent = if ready.is_empty() { Ok(()) } else { link.send_batch(&mut ready) };
         buffers::put_scratch(ready);
         self.answered.count(&self.pace);

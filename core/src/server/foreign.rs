@@ -29,6 +29,7 @@ use crate::config::Secret;
 use crate::connection::{check_metadata, frameless};
 use crate::error::{Delivery, Error, Reason, Result};
 use crate::future::BoxFuture;
+use crate::interceptor::Accounts;
 use crate::shard::Shard;
 use crate::transport::{ConnectionInfo, TlsIdentity};
 
@@ -280,9 +281,13 @@ impl Peer {
         let mut turn = Turn::take(&self.turns, &self.room, session).await;
         let at_limit = session.is_full();
         let now = Instant::now();
-        let hold = session.admit(at_limit, false, deadline, now)?;
-        let (callee, service_hold) = session.resolve(&mut turn.lookup, &frame, deadline, now)?;
-        let hold = hold.max(service_hold);
+        let mut accounts = Accounts::default();
+        let admitted = session.admit(&mut accounts, at_limit, false, deadline, now).and_then(|hold| {
+            let (callee, service_hold) = session.resolve(&mut accounts, &mut turn.lookup, &frame, deadline, now)?;
+            Ok((callee, hold.max(service_hold)))
+        });
+        session.settle(&mut accounts, now);
+        let (callee, hold) = admitted?;
         let mut inner = Inner::new(session.clone(), frame, payload, deadline);
         inner.renamed = callee.renamed.clone();
         let call = Arc::new(inner);

@@ -12,7 +12,6 @@ mod prometheus;
 mod recorder;
 mod served;
 mod snapshot;
-mod striped;
 
 pub use histogram::{Distribution, Histogram};
 #[cfg(feature = "metrics-listener")]

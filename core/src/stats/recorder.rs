@@ -8,8 +8,8 @@ use super::snapshot::{
     ClientStats, ConnectionTotals, ErrorCounts, MethodStats, PushTotals, QueueTotals, RefusedTotals, SCHEMA,
     ServerStats, Traffic,
 };
-use super::striped::{Striped, Writers};
 use crate::error::Reason;
+use crate::striped::{Striped, Writers};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

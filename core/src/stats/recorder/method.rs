@@ -4,7 +4,7 @@ use super::{Count, Errors, MethodName, Side, Totals};
 use crate::error::{ErrorKind, Reason};
 use crate::stats::histogram::{Distribution, Histogram};
 use crate::stats::snapshot::{ErrorCounts, LatencyStats, MethodStats};
-use crate::stats::striped::Striped;
+use crate::striped::Striped;
 use std::time::Duration;
 
 /// Counts the calls of one method, on either side. Shared by all that call or serve it.
