@@ -180,7 +180,13 @@ impl<'r> Selected<'r> {
     #[inline]
     pub(super) fn ended(&mut self, result: Result<Instant, &Error>, began: Instant) {
         if let Some(report) = self.report.take() {
-            report.tell_result(&self.server, result, began);
+            match result {
+                Ok(at) => {
+                    let latency = at.saturating_duration_since(began);
+                    report.tell(&self.server, &Outcome { verdict: Verdict::Answered, latency, now: at }, false);
+                }
+                Err(error) => report.tell_failure(&self.server, error, began),
+            }
         }
     }
 }
@@ -196,17 +202,16 @@ impl Drop for Selected<'_> {
 }
 
 impl Report<'_> {
-    fn tell_result(&self, server: &Server, result: Result<Instant, &Error>, began: Instant) {
-        let (verdict, of_service) = match result {
-            Ok(_) => (Verdict::Answered, false),
-            Err(error) if error.delivery() == Delivery::Answered && error.is_service() => (Verdict::Answered, true),
-            Err(error) if says_nothing(error) => (Verdict::Abandoned, false),
-            Err(_) => (Verdict::Failed, false),
+    #[cold]
+    fn tell_failure(&self, server: &Server, error: &Error, began: Instant) {
+        let of_service = error.delivery() == Delivery::Answered && error.is_service();
+        let verdict = match error {
+            _ if of_service => Verdict::Answered,
+            error if says_nothing(error) => Verdict::Abandoned,
+            _ => Verdict::Failed,
         };
-        // The clock is read only for failures: answers come with their time.
-        let now = result.unwrap_or_else(|_| Instant::now());
-        let latency = now.saturating_duration_since(began);
-        self.tell(server, &Outcome { verdict, latency, now }, of_service);
+        let now = Instant::now();
+        self.tell(server, &Outcome { verdict, latency: now.saturating_duration_since(began), now }, of_service);
     }
 
     fn tell(&self, server: &Server, outcome: &Outcome, of_service: bool) {

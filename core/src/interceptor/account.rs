@@ -25,15 +25,23 @@ impl Account {
     #[inline]
     pub(crate) fn take(&mut self, bucket: &TokenBucket, now: Instant, longest: Duration) -> Result<Duration, Duration> {
         if self.room == 0 {
-            self.settle(bucket, now);
-            self.room = bucket.credit(now);
-            if self.room == 0 {
-                return bucket.reserve(now, longest);
-            }
+            return self.look_and_take(bucket, now, longest);
         }
         self.room -= 1;
         self.taken += 1;
         Ok(Duration::ZERO)
+    }
+
+    #[inline(never)]
+    fn look_and_take(&mut self, bucket: &TokenBucket, now: Instant, longest: Duration) -> Result<Duration, Duration> {
+        self.settle(bucket, now);
+        match bucket.credit(now) {
+            0 => bucket.reserve(now, longest),
+            credit => {
+                *self = Account { room: credit - 1, taken: 1 };
+                Ok(Duration::ZERO)
+            }
+        }
     }
 
     /// Tells the bucket what was taken.

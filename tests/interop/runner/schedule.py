@@ -25,11 +25,15 @@ from .process import ProgramError, Reaper
 from .registries import PREFIX, Registries
 from .scenario import Failure, Pair, Scenario, Unsupported
 from .server import Server
+from .spare import Spare
 from .template import UnknownVariable
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 _FINISH_SECONDS = 20.0
+# So many times as many cases as asked for, while the processors have time to spare.
+_MORE = 2
+_LOOK_AGAIN = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,19 @@ class Schedule:
         self._refused.bind(("127.0.0.1", 0))  # bound and not listening: whoever dials it is refused
 
     def run(self, everything: list[tuple[Case, Pair]], jobs: int, done: Callable[[Result], None]) -> Iterable[Result]:
-        """Runs cases on pairs; `done` sees each result at once. Quiet cases run last and alone."""
+        """Runs cases on pairs; `done` sees each result at once.
+
+        `jobs` run side by side, and more while the processors have time to spare. Quiet cases run last and alone.
+        """
         results: list[Result] = []
-        for quiet, workers in ((False, jobs), (True, 1)):
+        spare = Spare()
+        for quiet, workers, more in ((False, jobs, _MORE * jobs), (True, 1, 0)):
             tasks: queue.SimpleQueue[tuple[Case, Pair]] = queue.SimpleQueue()
             for case, pair in everything:
                 if case.quiet == quiet:
                     tasks.put((case, pair))
-            threads = [threading.Thread(target=self._work, args=(tasks, results, done)) for _ in range(workers)]
+            given = [None] * workers + [spare] * more
+            threads = [threading.Thread(target=self._work, args=(tasks, results, done, only)) for only in given]
             for thread in threads:
                 thread.daemon = True
                 thread.start()
@@ -84,9 +93,15 @@ class Schedule:
         return results + self._end()
 
     def _work(
-        self, tasks: queue.SimpleQueue[tuple[Case, Pair]], results: list[Result], done: Callable[[Result], None]
+        self,
+        tasks: queue.SimpleQueue[tuple[Case, Pair]],
+        results: list[Result],
+        done: Callable[[Result], None],
+        spare: Optional[Spare],
     ) -> None:
         while True:
+            while spare is not None and not tasks.empty() and not spare.take():
+                time.sleep(_LOOK_AGAIN)
             try:
                 case, pair = tasks.get_nowait()
             except queue.Empty:

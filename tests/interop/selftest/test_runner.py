@@ -7,7 +7,9 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from runner import spare
 from runner.breadth import Breadth
 from runner.case import BadCase, Case, load
 from runner.contract import violation
@@ -18,6 +20,26 @@ from runner.template import UnknownVariable, combinations, generate, substitute
 
 _CALL = {"id": 1, "ok": True, "reply": {"C": 42}, "metadata": {}, "server": "tcp@x:1", "attempts": 1, "ms": 0.5}
 _ERROR = {"kind": "timeout", "code": 4, "delivery": "maybe_run", "message": "late", "server": "tcp@x:1", "attempts": 1}
+
+
+class Spare(unittest.TestCase):
+    """When more cases than usual may run."""
+
+    def test_one_case_an_interval_while_half_of_the_time_is_idle(self) -> None:
+        """Ticks as the kernel counts them: idle, all."""
+        clock, ticks = mock.Mock(return_value=0.0), mock.Mock(return_value=(0, 0))
+        with mock.patch("time.monotonic", clock), mock.patch.object(spare, "_ticks", ticks):
+            look = spare.Spare()
+            for now, counted, expected in (
+                (0.3, (60, 60), False),  # too soon
+                (0.5, (60, 100), True),
+                (0.6, (200, 240), False),  # somebody has just begun one
+                (1.0, (100, 200), False),  # 40 of the last 100
+                (1.5, (151, 300), True),
+                (2.0, (151, 300), False),  # nothing was counted
+            ):
+                clock.return_value, ticks.return_value = now, counted
+                self.assertEqual(look.take(), expected, now)
 
 
 class Match(unittest.TestCase):

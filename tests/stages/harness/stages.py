@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .setup import REGISTRY_PEERS
 from .stage import ROOT, Stage
 
@@ -31,12 +33,9 @@ _SANITIZED = (
     *("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples"),
     *("-p", "librpcx-embed", "-p", "librpcx-ffi"),
 )
-# Optimized as released, but for what makes linking each test program slow.
-_OPTIMIZED = {
-    "CARGO_PROFILE_RELEASE_LTO": "off",
-    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
-    "CARGO_TARGET_DIR": str(ROOT / "target" / "deep"),
-}
+# Optimized as released, but for what makes linking slow: eight libraries and programs, or a hundred test programs.
+_QUICK_LINKS = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
+_OPTIMIZED = {**_QUICK_LINKS, "CARGO_TARGET_DIR": str(ROOT / "target" / "deep")}
 
 SETUP = Stage("setup", ((_RUN, "setup"), (_RUN, "servers")), about="what the machine lacks is installed")
 
@@ -99,7 +98,7 @@ TESTS = (
             ("java/native",),
             ("mvn", "-B", "-f", "java/pom.xml", "verify"),
         ),
-        environment={"MAVEN_OPTS": "-Xmx512m"},
+        environment={**_QUICK_LINKS, "MAVEN_OPTS": "-Xmx512m"},
         about="the Java package: lints, tests with -Xcheck:jni, documentation",
     ),
     Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
@@ -112,7 +111,7 @@ TESTS = (
         ),
         about="docs/PARITY.md is current, and every test that it names is there",
     ),
-    PROGRAMS,
+    replace(PROGRAMS, environment=_QUICK_LINKS),
     Stage(
         "python package",
         (
@@ -132,6 +131,7 @@ TESTS = (
     Stage(
         "package",
         (("packaging/package",), *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python"))),
+        environment=_QUICK_LINKS,
         minutes=20,
         about="the packages of every language, each installed into a clean folder and used there, without a compiler",
     ),
@@ -144,6 +144,7 @@ TESTS = (
             ("npm", "run", "--silent", "--prefix", "node/lint", "lint"),
             ("npm", "run", "--silent", "--prefix", "node", "test"),
         ),
+        environment=_QUICK_LINKS,
         about="the npm package: types, lints, units, lifetimes",
     ),
     Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
