@@ -255,7 +255,8 @@ impl ServerRole {
                 return Ok(());
             }
         };
-        if handler.is_blocking() || entry.slow.load(Ordering::Relaxed) {
+        let in_place = !self.session.options.inline_limit.is_zero() && !entry.slow.load(Ordering::Relaxed);
+        if handler.is_blocking() || !in_place {
             let running = slow::timed(running, Duration::ZERO, &self.session.server);
             return self.spawn(entry, running, call, ready, false);
         }

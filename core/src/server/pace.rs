@@ -29,7 +29,7 @@ pub(super) struct Pace {
 
 /// What a look at the clock says.
 pub(super) struct Look {
-    /// The call that has just ended was by itself too slow to run in place.
+    /// The call that has just ended was by itself too slow to run in place, soon after others that were.
     pub(super) slow: bool,
     /// The time since the last look, by which `slow` was judged.
     pub(super) took: Duration,
@@ -56,19 +56,18 @@ impl Pace {
         }
         let now = Instant::now();
         let took = now.saturating_duration_since(self.looked);
-        let is_slow = took / self.calls > limit;
         let one = self.calls == 1;
-        if is_slow && !one {
-            self.precise = 2 * CALLS_PER_LOOK;
-        }
-        self.precise = self.precise.saturating_sub(1);
+        let is_slow = if one { took > limit } else { took / self.calls > limit };
+        // Once is no proof: the kernel may have given the core to somebody else meanwhile.
+        let slow = is_slow && one && self.precise > 0;
+        self.precise = if is_slow && !slow { 2 * CALLS_PER_LOOK } else { self.precise.saturating_sub(1) };
         self.looked = now;
         (self.calls, self.unseen) = (0, 0);
         let batch_is_long = now.saturating_duration_since(self.flushed) > FLUSH_AFTER;
         if batch_is_long {
             self.flushed = now;
         }
-        Some(Look { slow: is_slow && one, took, batch_is_long })
+        Some(Look { slow, took, batch_is_long })
     }
 }
 
@@ -105,5 +104,36 @@ impl Answered {
             run.recorder.finished_batch(run.calls, run.failed, pace.came.elapsed());
             (run.calls, run.failed) = (0, 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Duration = Duration::MAX;
+    const SLOW: Duration = Duration::ZERO;
+
+    /// For each call whether it was found too slow, when it took longer or shorter than the limit.
+    fn found(always: bool, limits: &[Duration]) -> Vec<bool> {
+        let mut pace = Pace::new(Instant::now(), always);
+        pace.batch_came(Instant::now());
+        limits.iter().map(|limit| pace.called(*limit).is_some_and(|look| look.slow)).collect()
+    }
+
+    #[test]
+    fn a_call_that_was_interrupted_once_is_not_slow() {
+        for always in [false, true] {
+            let mut limits = [QUICK; 64];
+            limits[7] = SLOW;
+            limits[47] = SLOW;
+            assert_eq!(found(always, &limits), [false; 64], "{always}");
+        }
+    }
+
+    #[test]
+    fn calls_that_are_slow_are_found_soon() {
+        let first = |always| found(always, &[SLOW; 64]).iter().position(|slow| *slow);
+        assert_eq!([false, true].map(first), [Some(8), Some(1)]);
     }
 }
