@@ -11,8 +11,8 @@ import test, { after } from 'node:test'
 import { PACKAGE } from '../support.mjs'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'librpcx-install-'))
-const dist = path.join(PACKAGE, '../dist')
-const tarballs = readdirSync(dist).filter((name) => name.endsWith('.tgz')).map((name) => path.join(dist, name))
+const packages = path.resolve(PACKAGE, '..', process.env.RPCX_PACKAGES ?? 'dist')
+const tarballs = readdirSync(packages).filter((name) => name.endsWith('.tgz')).map((name) => path.join(packages, name))
 after(() => rmSync(folder, { recursive: true }))
 
 /** A project with the package installed from its tarballs, and files of its own. */

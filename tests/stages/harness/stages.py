@@ -26,6 +26,8 @@ _CARGO = ("--locked", "--workspace", "--all-features")
 _LIBRARIES = ("cargo", "build", *_CARGO, "--lib", "--tests")
 _REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
+# The registries' tests wait for leases and sessions to end for three quarters of their time.
+_WAITING = "8"
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
@@ -33,9 +35,13 @@ _SANITIZED = (
     *("--locked", "--all-features", "-p", "librpcx", "-p", "librpcx-protocol", "-p", "rpcx-examples"),
     *("-p", "librpcx-embed", "-p", "librpcx-ffi"),
 )
-# Optimized as released, but for what makes linking slow: eight libraries and programs, or a hundred test programs.
+# Without what makes linking slow: a hundred test programs, or eight libraries and programs.
 _QUICK_LINKS = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
+# Optimized as released but for that.
 _OPTIMIZED = {**_QUICK_LINKS, "CARGO_TARGET_DIR": str(ROOT / "target" / "deep")}
+# Quickly compiled, yet quick enough for tests that count to a million.
+_QUICK = {**_QUICK_LINKS, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1"}
+_PACKAGES = ".cache/packages"  # not in dist: nobody shall publish them
 
 SETUP = Stage("setup", ((_RUN, "setup"), (_RUN, "servers")), about="what the machine lacks is installed")
 
@@ -81,7 +87,12 @@ PROGRAMS = Stage(
 )
 
 TESTS = (
-    Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
+    Stage(
+        "cargo test",
+        (("cargo", "test", *_CARGO, "--no-fail-fast"),),
+        environment={"RUST_TEST_THREADS": "4"},
+        minutes=25,
+    ),
     Stage(
         "c",
         (_LIBRARIES, ("ffi/tests/run",)),
@@ -98,7 +109,7 @@ TESTS = (
             ("java/native",),
             ("mvn", "-B", "-f", "java/pom.xml", "verify"),
         ),
-        environment={**_QUICK_LINKS, "MAVEN_OPTS": "-Xmx512m"},
+        environment={**_QUICK, "MAVEN_OPTS": "-Xmx512m"},
         about="the Java package: lints, tests with -Xcheck:jni, documentation",
     ),
     Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
@@ -111,7 +122,7 @@ TESTS = (
         ),
         about="docs/PARITY.md is current, and every test that it names is there",
     ),
-    replace(PROGRAMS, environment=_QUICK_LINKS),
+    replace(PROGRAMS, environment=_QUICK),
     Stage(
         "python package",
         (
@@ -124,14 +135,17 @@ TESTS = (
     Stage(
         "registries",
         (("cargo", "test", *_CARGO, "--no-fail-fast", *_REGISTRIES, "--", "--include-ignored", "--skip", _LONG),),
-        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": "4"},
+        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
         minutes=20,
         about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
     ),
     Stage(
         "package",
-        (("packaging/package",), *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python"))),
-        environment=_QUICK_LINKS,
+        (
+            ("packaging/package", "--out", _PACKAGES),
+            *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python")),
+        ),
+        environment={**_QUICK, "RPCX_PACKAGES": _PACKAGES},
         minutes=20,
         about="the packages of every language, each installed into a clean folder and used there, without a compiler",
     ),
@@ -144,7 +158,7 @@ TESTS = (
             ("npm", "run", "--silent", "--prefix", "node/lint", "lint"),
             ("npm", "run", "--silent", "--prefix", "node", "test"),
         ),
-        environment=_QUICK_LINKS,
+        environment=_QUICK,
         about="the npm package: types, lints, units, lifetimes",
     ),
     Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
