@@ -87,12 +87,7 @@ PROGRAMS = Stage(
 )
 
 TESTS = (
-    Stage(
-        "cargo test",
-        (("cargo", "test", *_CARGO, "--no-fail-fast"),),
-        environment={"RUST_TEST_THREADS": "4"},
-        minutes=25,
-    ),
+    Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
     Stage(
         "c",
         (_LIBRARIES, ("ffi/tests/run",)),
