@@ -205,10 +205,12 @@ impl Report<'_> {
     #[cold]
     fn tell_failure(&self, server: &Server, error: &Error, began: Instant) {
         let of_service = error.delivery() == Delivery::Answered && error.is_service();
-        let verdict = match error {
-            _ if of_service => Verdict::Answered,
-            error if says_nothing(error) => Verdict::Abandoned,
-            _ => Verdict::Failed,
+        let verdict = if of_service {
+            Verdict::Answered
+        } else if says_nothing(error) {
+            Verdict::Abandoned
+        } else {
+            Verdict::Failed
         };
         let now = Instant::now();
         self.tell(server, &Outcome { verdict, latency: now.saturating_duration_since(began), now }, of_service);

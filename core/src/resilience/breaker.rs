@@ -86,8 +86,8 @@ pub struct Permit(NonZeroU32);
 /// A circuit breaker for one server, shared by all its callers.
 ///
 /// All of it is one word and, for the share of failures, a few counters; nothing is locked. With the breaker closed a good
-/// call costs two loads and, if a share is asked for, one addition to a count of the thread's own. Calls that began before the breaker last
-/// changed its state no longer count.
+/// call costs two loads and, if a share is asked for, one addition to a count of the thread's own. Calls that began before
+/// the breaker last changed its state no longer count.
 ///
 /// ```
 /// use rpcx::resilience::{Breaker, BreakerRules, BreakerState, CallEnd};

@@ -19,6 +19,8 @@ from .scenario import Pair
 from .schedule import FAILED, Result, Schedule
 
 _HERE = Path(__file__).resolve().parent.parent
+# So many times as many cases again while the cores are idle.
+_MORE = 2
 _LANGUAGES = sorted(folder.parent.name for folder in (_HERE / "programs").glob("*/client"))
 
 
@@ -56,7 +58,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
                 if options.verbose:
                     print(line_of(result), flush=True)
 
-            results = list(schedule.run(everything, options.jobs, done))
+            results = list(schedule.run(everything, options.jobs, options.more, done))
     except KeyboardInterrupt:
         print("interop: interrupted", file=sys.stderr)
         return 130
@@ -81,11 +83,15 @@ def _parse(arguments: Optional[list[str]]) -> argparse.Namespace:
     parser.add_argument("--deep", action="store_true", help="run the long cases too")
     parser.add_argument("--whole", action="store_true", help="every case on every pair, not what breadth.json says")
     jobs = 2 * (os.cpu_count() or 1)  # a case waits more than it works
-    parser.add_argument("--jobs", type=int, default=jobs, help=f"cases at a time ({jobs}: two for each core)")
+    text = f"exactly so many cases at a time (else {jobs}, two for each core, and more while the cores are idle)"
+    parser.add_argument("--jobs", type=int, help=text)
     parser.add_argument("--programs", type=Path, default=_HERE / "programs", help="where the programs are")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and end")
     parser.add_argument("--verbose", action="store_true", help="print every result when it is known")
     options = parser.parse_args(arguments)
+    options.more = 0
+    if options.jobs is None:
+        options.jobs, options.more = jobs, _MORE * jobs
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
     return options

@@ -31,8 +31,6 @@ from .template import UnknownVariable
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 _FINISH_SECONDS = 20.0
-# So many times as many cases as asked for, while the processors have time to spare.
-_MORE = 2
 _LOOK_AGAIN = 0.2  # seconds
 
 
@@ -71,19 +69,22 @@ class Schedule:
         self._refused = socket.socket()
         self._refused.bind(("127.0.0.1", 0))  # bound and not listening: whoever dials it is refused
 
-    def run(self, everything: list[tuple[Case, Pair]], jobs: int, done: Callable[[Result], None]) -> Iterable[Result]:
+    def run(
+        self, everything: list[tuple[Case, Pair]], jobs: int, more: int, done: Callable[[Result], None]
+    ) -> Iterable[Result]:
         """Runs cases on pairs; `done` sees each result at once.
 
-        `jobs` run side by side, and more while the processors have time to spare. Quiet cases run last and alone.
+        `jobs` run side by side, and up to `more` beside them while the processors have time to spare. Quiet cases run
+        last and alone.
         """
         results: list[Result] = []
         spare = Spare()
-        for quiet, workers, more in ((False, jobs, _MORE * jobs), (True, 1, 0)):
+        for quiet, workers, extra in ((False, jobs, more), (True, 1, 0)):
             tasks: queue.SimpleQueue[tuple[Case, Pair]] = queue.SimpleQueue()
             for case, pair in everything:
                 if case.quiet == quiet:
                     tasks.put((case, pair))
-            given = [None] * workers + [spare] * more
+            given = [None] * workers + [spare] * extra
             threads = [threading.Thread(target=self._work, args=(tasks, results, done, only)) for only in given]
             for thread in threads:
                 thread.daemon = True
