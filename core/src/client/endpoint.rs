@@ -22,6 +22,11 @@ use crate::transport::Address;
 /// How soon a server that fell silent is looked at again while it is asked for a sign of life.
 const PROBE_PACE: Duration = Duration::from_secs(1);
 
+/// A dial that ended so has brought no sign of life, and none that the server is gone.
+fn is_silence(reason: Reason) -> bool {
+    matches!(reason, Reason::ConnectTimeout | Reason::ClosedHeartbeat | Reason::ClosedStuck | Reason::ClosedIdle)
+}
+
 /// A dial that is under way, until it ends or its runtime does.
 struct Dialling(Arc<Endpoint>);
 
@@ -179,7 +184,7 @@ impl Endpoint {
     fn dialled(&self, result: Result<(), &Error>) {
         let was_silent = self.is_silent();
         // A server that refuses is gone, and what accepts at its address later is another process.
-        if result.map_or_else(|error| error.reason() != Reason::ConnectTimeout, |()| true) {
+        if result.map_or_else(|error| !is_silence(error.reason()), |()| true) {
             self.silent.store(false, Ordering::Relaxed);
         }
         match result {

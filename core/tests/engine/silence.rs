@@ -190,6 +190,13 @@ fn a_client_that_says_nothing_does_not_keep_a_place() {
 /// The system accepts connections for a process that is stopped: what they say is that somebody listens, not that he hears.
 #[test]
 fn a_silent_server_gets_no_calls_before_it_has_answered_on_a_new_connection() {
+    // Whichever ends a connection that brings nothing.
+    for limit in [("connect_timeout", "100ms"), ("heartbeat_timeout", "100ms")] {
+        no_calls_before_it_has_answered(limit);
+    }
+}
+
+fn no_calls_before_it_has_answered(limit: (&str, &str)) {
     run(async {
         let way = Over::Tcp.way();
         let mut silent = RawServer::bind(&way).await;
@@ -197,7 +204,8 @@ fn a_silent_server_gets_no_calls_before_it_has_answered_on_a_new_connection() {
         let client = way
             .client(format!("multiple://{},{}", silent.url(), url(&server)))
             .option("stuck_timeout", "50ms")
-            .option("connect_timeout", "100ms")
+            .option(limit.0, limit.1)
+            .option("heartbeat_interval", "50ms")
             .option("time_to_disallow", "50ms")
             .build()
             .unwrap();
@@ -212,7 +220,7 @@ fn a_silent_server_gets_no_calls_before_it_has_answered_on_a_new_connection() {
             attempts.push(echo().await.attempts);
             tokio::time::sleep(ms(5)).await; // the pace of the calls
         }
-        assert_eq!(attempts.iter().filter(|attempts| **attempts > 1).count(), 1, "{attempts:?}");
+        assert_eq!(attempts.iter().filter(|attempts| **attempts > 1).count(), 1, "{limit:?}: {attempts:?}");
         assert!(client.stats().servers.iter().any(|server| server.disallowed && server.server == silent_url));
 
         tokio::spawn(async move {
