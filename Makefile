@@ -24,7 +24,7 @@ package: setup ## the packages of every language into dist: wheel, jars, npm tar
 demo: setup ## every language calls every other; then three servers, one of them killed under load, a circuit breaker
 	examples/demo/run
 
-test: ## everything that fits into half an hour on two cores
+test: ## everything that fits into forty minutes on two cores
 	tests/stages/run test
 
 test-deep: ## policy, fuzzing, sanitizers, soak, the grid again and again; writes docs/reports/deep.md (two hours)

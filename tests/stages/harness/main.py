@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NoReturn, Optional
 
 from . import fuzz, machine, report, servers, setup, stages
-from .stage import ROOT, Outcome, Stage, run
+from .stage import INTERRUPTED, ROOT, Outcome, Stage, run
 
 _LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
+
+_BESIDE = 2  # stages at a time, where one alone leaves a processor idle while it links or downloads
 
 _LISTS: dict[str, tuple[Stage, ...]] = {
     "test": stages.TEST,
@@ -59,17 +63,32 @@ def _stages(what: str, only: list[str]) -> int:
     environment = machine.environment()
     deep = report.DeepRun(listed, ROOT / "docs" / "reports" / "deep.md") if what == "deep" else None
     outcomes: list[Outcome] = []
-    for stage in chosen:
-        outcomes.append(run(stage, environment))
-        print(report.finished(outcomes[-1]), flush=True)
+    for outcome in _run(chosen, environment):
+        outcomes.append(outcome)
+        print(report.finished(outcome), flush=True)
         if deep:
-            deep.add(outcomes[-1])
+            deep.add(outcome)
     if deep and deep.missing():
         print(f"docs/reports/deep.md is written when these have run too: {', '.join(deep.missing())}")
     if len(outcomes) > 1:
         print(f"\n{report.table(outcomes)}\n")
         print(report.counts(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _run(chosen: list[Stage], environment: dict[str, str]) -> Iterator[Outcome]:
+    """Each alone, but for those in a row that may run beside each other."""
+    for beside, group in itertools.groupby(chosen, lambda stage: stage.beside):
+        pool = ThreadPoolExecutor(_BESIDE if beside else 1)
+        try:
+            running = [pool.submit(run, stage, environment) for stage in group]
+            for future in as_completed(running):
+                yield future.result()
+        except BaseException:
+            INTERRUPTED.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _lengths() -> float:

@@ -39,14 +39,14 @@ def counts(outcomes: Iterable[Outcome]) -> str:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """One row a stage, and the sum."""
-    rows = [f"{'stage':20} {'result':7} {'seconds':>9} {'passed':>8} {'failed':>8} {'skipped':>8}"]
+    """One row a stage, and the sum; `busy` are the seconds of processors that it took."""
+    rows = [f"{'stage':20} {'result':7} {'seconds':>9} {'busy':>9} {'passed':>8} {'failed':>8} {'skipped':>8}"]
     rows += [
         f"{one.stage.name:20} {'ok' if one.ok else 'FAILED':7} {one.seconds:9.1f} "
-        f"{one.passed:8} {one.failed:8} {one.skipped:8}"
+        f"{one.busy:9.1f} {one.passed:8} {one.failed:8} {one.skipped:8}"
         for one in outcomes
     ]
-    rows.append(f"{'':20} {'':7} {sum(one.seconds for one in outcomes):9.1f}")
+    rows.append(f"{'':28} {sum(one.seconds for one in outcomes):9.1f} {sum(one.busy for one in outcomes):9.1f}")
     return "\n".join(rows)
 
 

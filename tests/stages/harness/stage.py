@@ -8,10 +8,11 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Optional
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
@@ -30,6 +31,11 @@ _UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\
 _SUREFIRE = re.compile(r"^\S* ?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)\s*$", re.MULTILINE)
 
 
+# Ends what runs.
+INTERRUPTED = threading.Event()
+_LOOK = 0.02  # seconds
+
+
 @dataclass(frozen=True)
 class Stage:
     """What to run. Each command runs in `folder` (of the repository) and must end with status 0."""
@@ -40,6 +46,7 @@ class Stage:
     environment: dict[str, str] = field(default_factory=dict)
     minutes: float = 20
     about: str = ""
+    beside: bool = False  # nothing in it depends on time: it may run beside others that say so
 
 
 @dataclass
@@ -51,6 +58,7 @@ class Outcome:
     failed: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    busy: float = 0.0  # seconds of processors
     problem: str = ""
     figures: list[str] = field(default_factory=list)
     log: Path = CACHE
@@ -71,7 +79,8 @@ def run(stage: Stage, environment: dict[str, str]) -> Outcome:
     with outcome.log.open("wb") as log:
         for command in stage.commands:
             left = stage.minutes * 60 - (time.monotonic() - begin)
-            problem = _command(command, stage, {**environment, **stage.environment}, log, left)
+            problem, busy = _command(command, stage, {**environment, **stage.environment}, log, left)
+            outcome.busy += busy
             if problem:
                 problems.append(f"{shlex.join(command)}: {problem}")
     outcome.seconds = time.monotonic() - begin
@@ -82,7 +91,7 @@ def run(stage: Stage, environment: dict[str, str]) -> Outcome:
 
 def _command(
     command: tuple[str, ...], stage: Stage, environment: dict[str, str], log: IO[bytes], seconds: float
-) -> str:
+) -> tuple[str, float]:
     log.write(f"$ {shlex.join(command)}\n".encode())
     log.flush()
     try:
@@ -96,18 +105,28 @@ def _command(
             start_new_session=True,
         )
     except OSError as error:
-        return f"cannot be started: {error.strerror} ({error.filename})"
+        return f"cannot be started: {error.strerror} ({error.filename})", 0
     try:
-        status = process.wait(max(1.0, seconds))
-    except subprocess.TimeoutExpired:
-        return f"not done after {stage.minutes:g} minutes"
-    except BaseException:
-        _kill(process)
-        raise
+        busy = _wait(process, max(1.0, seconds))
     finally:
-        if process.poll() is None:
+        if process.returncode is None:
             _kill(process)
-    return "" if status == 0 else f"exit status {status}"
+    if busy is None:
+        return f"not done after {stage.minutes:g} minutes", 0
+    return "" if process.returncode == 0 else f"exit status {process.returncode}", busy
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> Optional[float]:
+    """Waits for its end, and says how long processors were at work for it; None when time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if INTERRUPTED.wait(_LOOK):
+            raise KeyboardInterrupt
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return used.ru_utime + used.ru_stime
+    return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

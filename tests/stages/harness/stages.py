@@ -39,16 +39,24 @@ _SANITIZED = (
 _QUICK_LINKS = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
 # Optimized as released but for that.
 _OPTIMIZED = {**_QUICK_LINKS, "CARGO_TARGET_DIR": str(ROOT / "target" / "deep")}
-# Quickly compiled, yet quick enough for tests that count to a million.
+# Quickly compiled, yet quick enough for tests that count to a million and for the grid.
 _QUICK = {**_QUICK_LINKS, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1"}
 _PACKAGES = ".cache/packages"  # not in dist: nobody shall publish them
 
-SETUP = Stage("setup", ((_RUN, "setup"), (_RUN, "servers")), about="what the machine lacks is installed")
+SETUP = Stage("setup", ((_RUN, "setup"),), about="what the machine lacks is installed")
+SERVERS = Stage("servers", ((_RUN, "servers"),), about="the registries that tests talk to are installed", beside=True)
 
 LINT = (
-    Stage("rustfmt", (("cargo", "fmt", "--all", "--check"),)),
-    Stage("clippy", (("cargo", "clippy", *_CARGO, "--all-targets", "--", "-D", "warnings"),)),
-    Stage("rustdoc", (("cargo", "doc", *_CARGO, "--no-deps"),), environment={"RUSTDOCFLAGS": "-D warnings"}),
+    Stage("rustfmt", (("cargo", "fmt", "--all", "--check"),), beside=True),
+    Stage(
+        "rust",
+        (
+            ("cargo", "clippy", *_CARGO, "--all-targets", "--", "-D", "warnings"),
+            ("cargo", "doc", *_CARGO, "--no-deps"),
+        ),
+        environment={"RUSTDOCFLAGS": "-D warnings"},
+        beside=True,
+    ),
     Stage(
         "python",
         (
@@ -69,11 +77,13 @@ LINT = (
             # without gRPC, which only the benchmark installs
             ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
+        beside=True,
     ),
     Stage(
         "go",
         tuple(("go", "vet", "-C", module, "./...") for module in _GO_MODULES)
         + tuple(("sh", "-c", f'test -z "$(gofmt -l {module} | tee /dev/stderr)"') for module in _GO_MODULES),
+        beside=True,
     ),
 )
 
@@ -84,6 +94,19 @@ PROGRAMS = Stage(
     (("sh", "-c", 'for build in tests/interop/programs/*/build.sh; do "$build" || exit; done'),),
     minutes=30,
     about="the interop programs of every language",
+)
+
+# What the tests run. Compiled beside each other, the servers and the lints: one alone leaves a processor idle while it
+# links. What has deadlines comes after that and has the machine for itself.
+COMPILE = (
+    replace(PROGRAMS, environment=_QUICK, beside=True),
+    Stage(
+        "compile",
+        (_LIBRARIES, ("cargo", "test", *_CARGO, "--no-run")),
+        minutes=25,
+        about="the tests of cargo",
+        beside=True,
+    ),
 )
 
 TESTS = (
@@ -117,7 +140,6 @@ TESTS = (
         ),
         about="docs/PARITY.md is current, and every test that it names is there",
     ),
-    replace(PROGRAMS, environment=_QUICK),
     Stage(
         "python package",
         (
@@ -163,7 +185,7 @@ TESTS = (
     ),
 )
 
-TEST = (SETUP, *LINT, *TESTS)
+TEST = (SETUP, SERVERS, *LINT, *COMPILE, *TESTS)
 
 
 def deep(lengths: float) -> tuple[Stage, ...]:
@@ -174,6 +196,7 @@ def deep(lengths: float) -> tuple[Stage, ...]:
 
     return (
         SETUP,
+        SERVERS,
         Stage(
             "deny",
             (
