@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod error;
 mod future;
 pub mod interceptor;
+mod nanoseconds;
 mod random;
 pub mod resilience;
 pub mod server;

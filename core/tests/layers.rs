@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("future", &[]),
     ("random", &[]),
+    ("nanoseconds", &[]),
     ("striped", &[]),
     ("error", &[]),
     ("config", &[]),
@@ -30,7 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What every module may use; among themselves they have the order they stand in.
-const GROUND: &[&str] = &["future", "random", "striped", "error", "config", "stats"];
+const GROUND: &[&str] = &["future", "random", "nanoseconds", "striped", "error", "config", "stats"];
 
 /// Modules without sockets, tasks, threads or a clock: time is an argument. Their unit tests are free.
 const PURE: &[&str] = &["balance", "resilience"];

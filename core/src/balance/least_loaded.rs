@@ -3,10 +3,11 @@
 use super::table::{Built, Table};
 use super::{CallInfo, Outcome, Selector, Verdict, first_not_avoided};
 use crate::discovery::{Diff, Snapshot};
+use crate::nanoseconds::{Epoch, nanoseconds};
 use crate::random::{below, mix};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Latencies are averaged over about this time.
 const AVERAGING_TIME: Duration = Duration::from_secs(1);
@@ -32,7 +33,7 @@ const FAILURE_LATENCY: Duration = Duration::from_secs(1);
 pub struct LeastLoaded {
     table: Table<Box<[Arc<Load>]>>,
     /// The beginning of the time that loads are stamped with: the first outcome.
-    epoch: OnceLock<Instant>,
+    epoch: OnceLock<Epoch>,
     /// The end of the newest call, since the epoch: what the time is, as far as a selection needs to know.
     now: AtomicU64,
 }
@@ -108,7 +109,7 @@ impl Selector for LeastLoaded {
     }
 
     fn feedback(&self, snapshot: &Snapshot, index: usize, outcome: &Outcome) {
-        let now = nanoseconds(outcome.now.saturating_duration_since(*self.epoch.get_or_init(|| outcome.now)));
+        let now = self.epoch.get_or_init(|| Epoch::new(outcome.now)).nanoseconds(outcome.now);
         self.now.fetch_max(now, Relaxed);
         self.table.with(snapshot, index, |load| {
             // A node that went and came back meanwhile starts from 0 and stays there.
@@ -168,14 +169,11 @@ impl Load {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::balance::testing::{avoid_rules_hold, begin, counts, nodes};
+    use std::time::Instant;
 
     /// A selector under a clock of the test's own.
     struct World {

@@ -28,6 +28,7 @@ mod request;
 mod routes;
 mod selection;
 mod service;
+mod table;
 
 pub use batch::Batch;
 pub use builder::{Client, ClientBuilder};

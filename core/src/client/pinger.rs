@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::routes::Server;
+use super::table::Server;
 use crate::balance::WeightedPing;
 use crate::resilience::Ticker;
 use crate::shard::Shard;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::endpoint::Endpoint;
-use super::routes::{Routes, Server, Table};
+use super::routes::Routes;
+use super::table::{Server, Table};
 use crate::balance::{CallInfo, Outcome, Verdict};
 use crate::error::{Delivery, Error, ErrorKind, Reason, Result};
 use crate::resilience::{CallEnd, Permit};

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::nanoseconds::{Epoch, nanoseconds};
+
 /// More threads than this hardly take tokens at once.
 const THREADS: u64 = 256;
 
@@ -28,8 +30,8 @@ pub struct TokenBucket {
     interval: u64,
     /// How far ahead of now the bucket may be empty: the time of all tokens but one.
     tolerance: u64,
-    start: Instant,
-    /// When the bucket is full, in nanoseconds after `start`.
+    epoch: Epoch,
+    /// When the bucket is full, in nanoseconds after the epoch.
     full_at: AtomicU64,
 }
 
@@ -41,7 +43,7 @@ impl TokenBucket {
     pub fn new(per_second: f64, burst: u32, now: Instant) -> TokenBucket {
         let interval = if per_second > 0.0 { (1e9 / per_second).round().max(1.0) as u64 } else { u64::MAX };
         let tolerance = interval.saturating_mul(u64::from(burst.max(1)) - 1);
-        TokenBucket { interval, tolerance, start: now, full_at: AtomicU64::new(0) }
+        TokenBucket { interval, tolerance, epoch: Epoch::new(now), full_at: AtomicU64::new(0) }
     }
 
     /// A full bucket that holds what comes in `burst`, at least one token.
@@ -64,8 +66,8 @@ impl TokenBucket {
     /// # Errors
     /// How long the wait would be; nothing was taken.
     pub fn reserve(&self, now: Instant, longest: Duration) -> Result<Duration, Duration> {
-        let now = self.nanos_since_start(now);
-        let longest = nanos(longest);
+        let now = self.epoch.nanoseconds(now);
+        let longest = nanoseconds(longest);
         let mut full_at = self.full_at.load(Ordering::Relaxed);
         loop {
             let base = full_at.max(now);
@@ -84,7 +86,7 @@ impl TokenBucket {
     /// How many tokens may be taken and [settled](Self::settle) later, all at once: of those that are there so small a part
     /// that as many threads as a machine has can do so together.
     pub(crate) fn credit(&self, now: Instant) -> u32 {
-        let missing = self.full_at.load(Ordering::Relaxed).saturating_sub(self.nanos_since_start(now));
+        let missing = self.full_at.load(Ordering::Relaxed).saturating_sub(self.epoch.nanoseconds(now));
         let there = (self.tolerance.saturating_add(self.interval)).saturating_sub(missing) / self.interval;
         (there / THREADS).min(u64::from(u32::MAX)) as u32
     }
@@ -92,7 +94,7 @@ impl TokenBucket {
     /// Pays for tokens that were taken as [credit](Self::credit). Should others have emptied the bucket meanwhile, it lacks
     /// these as well, and they have to come before anybody gets another.
     pub(crate) fn settle(&self, taken: u32, now: Instant) {
-        let now = self.nanos_since_start(now);
+        let now = self.epoch.nanoseconds(now);
         let cost = self.interval.saturating_mul(u64::from(taken));
         let pay = |full_at: u64| Some(full_at.max(now).saturating_add(cost));
         let _ = self.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
@@ -100,16 +102,8 @@ impl TokenBucket {
 
     /// Nothing is missing: a new one would behave the same.
     pub fn is_full(&self, now: Instant) -> bool {
-        self.full_at.load(Ordering::Relaxed) <= self.nanos_since_start(now)
+        self.full_at.load(Ordering::Relaxed) <= self.epoch.nanoseconds(now)
     }
-
-    fn nanos_since_start(&self, now: Instant) -> u64 {
-        nanos(now.saturating_duration_since(self.start))
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@
 //!      └──────────────────── as many good probes as asked for ─────────┘
 //! ```
 
-use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
+use super::window::{SLOTS_IN_WINDOW, SlotClock, Slots};
+use crate::nanoseconds::nanoseconds;
 use crate::random::mix;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -110,9 +111,7 @@ pub struct Permit(NonZeroU32);
 #[derive(Debug)]
 pub struct Breaker {
     rules: BreakerRules,
-    /// Nanoseconds.
-    slot: u64,
-    epoch: Instant,
+    clock: SlotClock,
     /// A [`Word`].
     word: AtomicU64,
     /// Calls and failed calls since the breaker closed: of the word's generation.
@@ -189,8 +188,7 @@ impl Breaker {
     pub fn new(rules: BreakerRules, now: Instant) -> Self {
         Self {
             rules: BreakerRules { probes: rules.probes.clamp(1, HALF as u32), ..rules },
-            slot: nanoseconds(rules.window.max(Duration::from_secs(1))) / SLOTS_IN_WINDOW,
-            epoch: now,
+            clock: SlotClock::new(rules.window, now),
             word: AtomicU64::new(0),
             calls: Slots::default(),
             failures: Slots::default(),
@@ -245,7 +243,7 @@ impl Breaker {
             (State::Closed { failures: 0 }, CallEnd::Good) if self.rules.ratio <= 0.0 => None,
             (State::Closed { failures }, CallEnd::Good) => {
                 if self.rules.ratio > 0.0 {
-                    self.calls.add(self.slot(now), word.generation());
+                    self.calls.add(self.clock.slot(now), word.generation());
                 }
                 if failures > 0 { self.change(word, permit, how, now) } else { None }
             }
@@ -303,7 +301,7 @@ impl Breaker {
         if self.rules.ratio <= 0.0 {
             return false;
         }
-        let slot = self.slot(now);
+        let slot = self.clock.slot(now);
         self.calls.add(slot, generation);
         self.failures.add(slot, generation);
         let calls = self.calls.sum(slot, SLOTS_IN_WINDOW, generation);
@@ -323,7 +321,7 @@ impl Breaker {
     /// While it is open, when probes may begin.
     pub fn open_until(&self, now: Instant) -> Option<Instant> {
         match self.load().state() {
-            State::Open { until } if self.millis(now) < until => self.epoch.checked_add(Duration::from_millis(until)),
+            State::Open { until } if self.millis(now) < until => self.clock.epoch.after(Duration::from_millis(until)),
             _ => None,
         }
     }
@@ -340,7 +338,7 @@ impl Breaker {
             MAX_JITTER * (bits >> 32) as f64 / f64::from(u32::MAX)
         });
         let open_time = self.rules.open_time.saturating_add(self.rules.open_time.mul_f64(share));
-        let until = nanoseconds(now.saturating_duration_since(self.epoch).saturating_add(open_time));
+        let until = self.clock.epoch.nanoseconds(now).saturating_add(nanoseconds(open_time));
         // Rounded up: an open time is never cut short.
         State::Open { until: until.div_ceil(1_000_000) }
     }
@@ -354,11 +352,7 @@ impl Breaker {
     }
 
     fn millis(&self, now: Instant) -> u64 {
-        nanoseconds(now.saturating_duration_since(self.epoch)) / 1_000_000
-    }
-
-    fn slot(&self, now: Instant) -> u64 {
-        nanoseconds(now.saturating_duration_since(self.epoch)) / self.slot
+        self.clock.epoch.nanoseconds(now) / 1_000_000
     }
 }
 

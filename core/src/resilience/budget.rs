@@ -1,6 +1,6 @@
 //! The retry budget: how many calls of a client may be tried again, so that a server in trouble is not hit by a storm.
 
-use super::window::{SLOTS_IN_WINDOW, Slots, nanoseconds};
+use super::window::{SLOTS_IN_WINDOW, SlotClock, Slots};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,7 @@ impl Default for BudgetRules {
 #[derive(Debug)]
 pub struct RetryBudget {
     rules: BudgetRules,
-    /// Nanoseconds.
-    slot: u64,
-    epoch: Instant,
+    clock: SlotClock,
     calls: Slots,
     /// Retries are rare: their lock makes looking and taking one step.
     retries: Mutex<Slots>,
@@ -54,18 +52,18 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// A full budget.
     pub fn new(rules: BudgetRules, now: Instant) -> Self {
-        let slot = nanoseconds(rules.window.max(Duration::from_secs(1))) / SLOTS_IN_WINDOW;
-        Self { rules, slot, epoch: now, calls: Slots::default(), retries: Mutex::default() }
+        let clock = SlotClock::new(rules.window, now);
+        Self { rules, clock, calls: Slots::default(), retries: Mutex::default() }
     }
 
     /// A call begins; its retries are not counted here.
     pub fn on_call(&self, now: Instant) {
-        self.calls.add(self.slot(now), ERA);
+        self.calls.add(self.clock.slot(now), ERA);
     }
 
     /// Takes a retry out of the budget. `false`: there is none, and the call ends with the error it has.
     pub fn try_retry(&self, now: Instant) -> bool {
-        let slot = self.slot(now);
+        let slot = self.clock.slot(now);
         let retries = self.retries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let allowed = self.left_at(slot, &retries) > 0;
         if allowed {
@@ -77,7 +75,7 @@ impl RetryBudget {
     /// How many retries there are now.
     pub fn left(&self, now: Instant) -> u64 {
         let retries = self.retries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        self.left_at(self.slot(now), &retries)
+        self.left_at(self.clock.slot(now), &retries)
     }
 
     fn left_at(&self, slot: u64, retries: &Slots) -> u64 {
@@ -86,11 +84,6 @@ impl RetryBudget {
         // A fifth of ten shall be two, though 0.2 is a little more than a fifth, or another ratio a little less.
         let budget = u64::from(self.rules.min).saturating_add((share + 1e-9) as u64);
         budget.saturating_sub(retries.sum(slot, SLOTS_IN_WINDOW + 1, ERA))
-    }
-
-    fn slot(&self, now: Instant) -> u64 {
-        // Of at least 0.1 s each: 32 bits last for 13 years.
-        nanoseconds(now.saturating_duration_since(self.epoch)) / self.slot
     }
 }
 

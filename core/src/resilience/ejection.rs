@@ -2,7 +2,7 @@
 
 use super::tally::{Tally, Totals};
 use super::ticker::Ticker;
-use super::window::nanoseconds;
+use crate::nanoseconds::nanoseconds;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! What the calls to one server came to: the counts that outlier ejection judges by and statistics show.
 
 use super::breaker::CallEnd;
-use super::window::nanoseconds;
+use crate::nanoseconds::nanoseconds;
 use crate::striped::Striped;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Work that is due at an interval and done by whoever comes by then, so that nothing need run in the background.
 
-use super::window::nanoseconds;
+use crate::nanoseconds::{Epoch, nanoseconds};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Ticker {
     interval: Duration,
-    epoch: Instant,
+    epoch: Epoch,
     /// In nanoseconds since the epoch.
     due: AtomicU64,
 }
@@ -28,7 +28,7 @@ impl Ticker {
     /// A ticker that is first due one interval, of at least 1 ms, from `now`.
     pub fn new(interval: Duration, now: Instant) -> Self {
         let interval = interval.max(Duration::from_millis(1));
-        Self { interval, epoch: now, due: AtomicU64::new(nanoseconds(interval)) }
+        Self { interval, epoch: Epoch::new(now), due: AtomicU64::new(nanoseconds(interval)) }
     }
 
     /// The time between two ticks, if somebody comes by.
@@ -39,7 +39,7 @@ impl Ticker {
     /// Whether it is due and this caller is the one to act. One load when it is not.
     #[inline]
     pub fn claim(&self, now: Instant) -> bool {
-        let now = nanoseconds(now.saturating_duration_since(self.epoch));
+        let now = self.epoch.nanoseconds(now);
         let due = self.due.load(Relaxed);
         now >= due && {
             let next = now.saturating_add(nanoseconds(self.interval));

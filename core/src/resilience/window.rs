@@ -1,8 +1,9 @@
 //! Counting over a rolling window: one addition an event, no lock, and no cache line that threads take from each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::nanoseconds::{Epoch, nanoseconds};
 use crate::striped::{Striped, Writers};
 
 /// Slots in a window.
@@ -76,8 +77,35 @@ fn begin_slot(cell: &AtomicU64, slot: u64, writers: Writers) {
     }
 }
 
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
+/// Numbers the slots of a window from its epoch on. Slots last 0.1 s at least: 32 bits are enough for 13 years.
+#[derive(Debug)]
+pub(super) struct SlotClock {
+    pub(super) epoch: Epoch,
+    /// Nanoseconds.
+    length: u64,
+    /// The slot of the latest look: a division takes longer than all else of it.
+    latest: AtomicU64,
+}
+
+impl SlotClock {
+    pub(super) fn new(window: Duration, now: Instant) -> Self {
+        let length = nanoseconds(window.max(Duration::from_secs(1))) / SLOTS_IN_WINDOW;
+        Self { epoch: Epoch::new(now), length, latest: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    pub(super) fn slot(&self, now: Instant) -> u64 {
+        let elapsed = self.epoch.nanoseconds(now);
+        let latest = self.latest.load(Ordering::Relaxed);
+        if elapsed.wrapping_sub(latest * self.length) < self.length { latest } else { self.other_slot(elapsed) }
+    }
+
+    #[cold]
+    fn other_slot(&self, elapsed: u64) -> u64 {
+        let slot = elapsed / self.length;
+        self.latest.store(slot, Ordering::Relaxed);
+        slot
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +125,15 @@ mod tests {
         assert_eq!((slots.sum(7, 1, 0), slots.sum(7, 1, 1)), (1_201, 0));
         slots.add(7, 1);
         assert_eq!(slots.sum(7, 1, 1), 1, "what other threads counted before is of another era");
+    }
+
+    #[test]
+    fn slots_follow_each_other_without_a_gap() {
+        let now = Instant::now();
+        let clock = SlotClock::new(Duration::from_secs(3), now);
+        let slots = [0, 299, 300, 599, 300, 0, 3_000, 2_999, u64::from(u32::MAX)];
+        let found = slots.map(|ms| clock.slot(now + Duration::from_millis(ms)));
+        assert_eq!(found, slots.map(|ms| ms / 300));
     }
 
     #[test]

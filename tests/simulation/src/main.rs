@@ -1,4 +1,4 @@
-//! Runs every simulation and draws what came out: `rpcx-simulation FOLDER`.
+//! Runs every simulation and draws what came out: `simulate FOLDER`.
 
 use rpcx::resilience::{BreakerRules, BudgetRules, EjectionRules};
 use rpcx_plot::{Line, Panel, chart, line};

@@ -27,6 +27,9 @@ def environment() -> dict[str, str]:
     found["PATH"] = os.pathsep.join([*(str(folder) for folder in folders), found.get("PATH", ""), "/usr/sbin"])
     found.setdefault("CARGO_TERM_COLOR", "never")
     found.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    # Where nothing was compiled yet, what would help the next compilation only makes the first one longer.
+    if not (Path(found.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "incremental").is_dir():
+        found.setdefault("CARGO_INCREMENTAL", "0")
     return found
 
 

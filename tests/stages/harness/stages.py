@@ -24,10 +24,12 @@ _GO_MODULES = (
 _CARGO = ("--locked", "--workspace", "--all-features")
 # The debug libraries with the features that `cargo test` has compiled everything with.
 _LIBRARIES = ("cargo", "build", *_CARGO, "--lib", "--tests")
-_REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
+# Named, targets have the features that clippy has compiled everything with. The C library has the crate's name, and its
+# documentation in its header.
+_DOCUMENT = ("cargo", "doc", *_CARGO, "--no-deps", "--lib", "--bins", "--examples", "--exclude", "librpcx-ffi")
+_REGISTRIES = tuple(folder.name for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
-# The registries' tests wait for leases and sessions to end for three quarters of their time.
-_WAITING = "8"
+_WAITING = "4"  # of their tests at a time, by two such stages beside each other
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
@@ -40,7 +42,7 @@ _QUICK_LINKS = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEG
 # Optimized as released but for that.
 _OPTIMIZED = {**_QUICK_LINKS, "CARGO_TARGET_DIR": str(ROOT / "target" / "deep")}
 # Quickly compiled, yet quick enough for tests that count to a million and for the grid.
-_QUICK = {**_QUICK_LINKS, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1"}
+_QUICK = {**_QUICK_LINKS, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE_RELEASE_DEBUG": "none"}
 _PACKAGES = ".cache/packages"  # not in dist: nobody shall publish them
 
 SETUP = Stage("setup", ((_RUN, "setup"),), about="what the machine lacks is installed")
@@ -52,7 +54,7 @@ LINT = (
         "rust",
         (
             ("cargo", "clippy", *_CARGO, "--all-targets", "--", "-D", "warnings"),
-            ("cargo", "doc", *_CARGO, "--no-deps"),
+            _DOCUMENT,
         ),
         environment={"RUSTDOCFLAGS": "-D warnings"},
         beside=True,
@@ -109,18 +111,22 @@ COMPILE = (
     ),
 )
 
+
+def _registries(names: tuple[str, ...]) -> Stage:
+    """Cargo runs one program after the other, and each waits for leases and sessions to end most of its time."""
+    programs = (f"--test={name}" for name in names)
+    return Stage(
+        ", ".join(names),
+        (("cargo", "test", *_CARGO, "--no-fail-fast", *programs, "--", "--include-ignored", "--skip", _LONG),),
+        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
+        minutes=20,
+        about="the registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
+        beside=True,
+    )
+
+
 TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
-    Stage(
-        "c",
-        (_LIBRARIES, ("ffi/tests/run",)),
-        about="the C library: header, layout, symbols, ABI, programs under the address sanitizer",
-    ),
-    Stage(
-        "c++",
-        (_LIBRARIES, ("ffi/tests/cpp/run",)),
-        about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer",
-    ),
     Stage(
         "java",
         (
@@ -129,16 +135,6 @@ TESTS = (
         ),
         environment={**_QUICK, "MAVEN_OPTS": "-Xmx512m"},
         about="the Java package: lints, tests with -Xcheck:jni, documentation",
-    ),
-    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES)),
-    Stage("vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go"),
-    Stage(
-        "parity",
-        (
-            ("sh", "-c", "cd tests/parity && python3 -m unittest discover -s selftest -t ."),
-            ("tests/parity/run", "--check"),
-        ),
-        about="docs/PARITY.md is current, and every test that it names is there",
     ),
     Stage(
         "python package",
@@ -149,23 +145,7 @@ TESTS = (
         folder="python",
         about="unit tests, lifetimes, examples; the stubs against the module",
     ),
-    Stage(
-        "registries",
-        (("cargo", "test", *_CARGO, "--no-fail-fast", *_REGISTRIES, "--", "--include-ignored", "--skip", _LONG),),
-        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
-        minutes=20,
-        about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
-    ),
-    Stage(
-        "package",
-        (
-            ("packaging/package", "--out", _PACKAGES),
-            *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python")),
-        ),
-        environment={**_QUICK, "RPCX_PACKAGES": _PACKAGES},
-        minutes=20,
-        about="the packages of every language, each installed into a clean folder and used there, without a compiler",
-    ),
+    *(_registries(half) for half in (_REGISTRIES[::2], _REGISTRIES[1::2])),
     Stage(
         "node",
         (
@@ -178,8 +158,52 @@ TESTS = (
         environment=_QUICK,
         about="the npm package: types, lints, units, lifetimes",
     ),
-    Stage("bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench"),
-    Stage("interop runner", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "tests/interop"),
+    # Nothing in these hurries.
+    Stage(
+        "package",
+        (
+            ("packaging/package", "--out", _PACKAGES),
+            *((f"tests/packaging/{language}",) for language in ("c", "java", "node", "python")),
+        ),
+        environment={**_QUICK, "RPCX_PACKAGES": _PACKAGES},
+        minutes=20,
+        about="the packages of every language, each installed into a clean folder and used there, without a compiler",
+        beside=True,
+    ),
+    Stage(
+        "c",
+        (_LIBRARIES, ("ffi/tests/run",)),
+        about="the C library: header, layout, symbols, ABI, programs under the address sanitizer",
+        beside=True,
+    ),
+    Stage(
+        "c++",
+        (_LIBRARIES, ("ffi/tests/cpp/run",)),
+        about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer",
+        beside=True,
+    ),
+    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES), beside=True),
+    Stage(
+        "vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go", beside=True
+    ),
+    Stage(
+        "parity",
+        (
+            ("sh", "-c", "cd tests/parity && python3 -m unittest discover -s selftest -t ."),
+            ("tests/parity/run", "--check"),
+        ),
+        about="docs/PARITY.md is current, and every test that it names is there",
+        beside=True,
+    ),
+    Stage(
+        "bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench", beside=True
+    ),
+    Stage(
+        "interop runner",
+        (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),),
+        "tests/interop",
+        beside=True,
+    ),
     Stage(
         "interop", (("tests/interop/run",),), minutes=30, about="drivers of all languages on servers of all languages"
     ),
@@ -247,7 +271,7 @@ def deep(lengths: float) -> tuple[Stage, ...]:
                     *_CARGO,
                     "--release",
                     "--no-fail-fast",
-                    *_REGISTRIES,
+                    *(f"--test={name}" for name in _REGISTRIES),
                     "--",
                     "--include-ignored",
                     "--nocapture",

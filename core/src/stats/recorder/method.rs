@@ -2,6 +2,7 @@
 
 use super::{Count, Errors, MethodName, Side, Totals};
 use crate::error::{ErrorKind, Reason};
+use crate::nanoseconds::nanoseconds;
 use crate::stats::histogram::{Distribution, Histogram};
 use crate::stats::snapshot::{ErrorCounts, LatencyStats, MethodStats};
 use crate::striped::Striped;
@@ -47,7 +48,7 @@ impl MethodRecorder {
                 return;
             }
         }
-        writers.add(cells.latency.bucket(nanos(elapsed)), 1);
+        writers.add(cells.latency.bucket(nanoseconds(elapsed)), 1);
     }
 
     /// A client's call made another attempt.
@@ -60,7 +61,7 @@ impl MethodRecorder {
     #[inline]
     pub fn finished(&self, failed: bool, elapsed: Duration) {
         let (cells, writers) = self.cells.mine();
-        writers.add(cells.latency.bucket(nanos(elapsed)), 1);
+        writers.add(cells.latency.bucket(nanoseconds(elapsed)), 1);
         if failed {
             cells.errors.add_by(writers, Reason::ServiceError);
         }
@@ -70,7 +71,7 @@ impl MethodRecorder {
     #[inline]
     pub fn finished_batch(&self, calls: u32, failed: u32, elapsed: Duration) {
         let (cells, writers) = self.cells.mine();
-        writers.add(cells.latency.bucket(nanos(elapsed)), u64::from(calls));
+        writers.add(cells.latency.bucket(nanoseconds(elapsed)), u64::from(calls));
         for _ in 0..failed {
             cells.errors.add_by(writers, Reason::ServiceError);
         }
@@ -120,8 +121,4 @@ impl MethodRecorder {
             latency: LatencyStats::of(&latency),
         }
     }
-}
-
-fn nanos(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
