@@ -10,8 +10,8 @@ _STAT = Path("/proc/stat")
 _IDLE, _IOWAIT = 3, 4  # among the fields of its first line, ticks since the machine started
 
 # Long enough for a program that has just been started to show.
-_INTERVAL = 0.25  # seconds
-_SHARE = 0.3
+_INTERVAL = 0.4  # seconds
+_SHARE = 0.5
 
 
 class Spare:

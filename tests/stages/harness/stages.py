@@ -27,9 +27,10 @@ _LIBRARIES = ("cargo", "build", *_CARGO, "--lib", "--tests")
 # Named, targets have the features that clippy has compiled everything with. The C library has the crate's name, and its
 # documentation in its header.
 _DOCUMENT = ("cargo", "doc", *_CARGO, "--no-deps", "--lib", "--bins", "--examples", "--exclude", "librpcx-ffi")
-_REGISTRIES = tuple(folder.name for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
+_REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
-_WAITING = "4"  # of their tests at a time, by two such stages beside each other
+# The registries' tests wait for leases and sessions to end for three quarters of their time.
+_WAITING = "8"
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
@@ -112,19 +113,6 @@ COMPILE = (
 )
 
 
-def _registries(names: tuple[str, ...]) -> Stage:
-    """Cargo runs one program after the other, and each waits for leases and sessions to end most of its time."""
-    programs = (f"--test={name}" for name in names)
-    return Stage(
-        ", ".join(names),
-        (("cargo", "test", *_CARGO, "--no-fail-fast", *programs, "--", "--include-ignored", "--skip", _LONG),),
-        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
-        minutes=20,
-        about="the registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
-        beside=True,
-    )
-
-
 TESTS = (
     Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
     Stage(
@@ -145,7 +133,13 @@ TESTS = (
         folder="python",
         about="unit tests, lifetimes, examples; the stubs against the module",
     ),
-    *(_registries(half) for half in (_REGISTRIES[::2], _REGISTRIES[1::2])),
+    Stage(
+        "registries",
+        (("cargo", "test", *_CARGO, "--no-fail-fast", *_REGISTRIES, "--", "--include-ignored", "--skip", _LONG),),
+        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
+        minutes=20,
+        about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
+    ),
     Stage(
         "node",
         (
@@ -271,7 +265,7 @@ def deep(lengths: float) -> tuple[Stage, ...]:
                     *_CARGO,
                     "--release",
                     "--no-fail-fast",
-                    *(f"--test={name}" for name in _REGISTRIES),
+                    *_REGISTRIES,
                     "--",
                     "--include-ignored",
                     "--nocapture",
