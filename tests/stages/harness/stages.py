@@ -31,6 +31,8 @@ _REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
 # The registries' tests wait for leases and sessions to end for three quarters of their time.
 _WAITING = "8"
+# Those of core wait for deadlines half of theirs.
+_CALLING = "4"
 _TARGET = "x86_64-unknown-linux-gnu"
 _BUT_MESSAGES = ("--exclude", "librpcx-macros")  # the compiler's messages are the same however it optimizes
 # Without the tests that measure memory, of which the sanitizer itself takes most.
@@ -114,7 +116,12 @@ COMPILE = (
 
 
 TESTS = (
-    Stage("cargo test", (("cargo", "test", *_CARGO, "--no-fail-fast"),), minutes=25),
+    Stage(
+        "cargo test",
+        (("cargo", "test", *_CARGO, "--no-fail-fast"),),
+        environment={"RUST_TEST_THREADS": _CALLING},
+        minutes=25,
+    ),
     Stage(
         "java",
         (
