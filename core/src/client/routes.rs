@@ -132,7 +132,7 @@ impl Routes {
     fn refresh(&self, client: &ClientCore, now: Instant) {
         let known = self.table.load();
         let only_health = known.source.revision() == self.watch.revision();
-        if only_health && now.saturating_duration_since(known.built) < known.rest() {
+        if only_health && known.rests(now) {
             return;
         }
         let mut standings = match self.standings.try_lock() {
@@ -153,8 +153,7 @@ impl Routes {
         if let Some(ejector) = &self.ejector {
             ejector.restore(&mut standings, now);
         }
-        let mut table = Table::of(all, &standings, &old, now);
-        (table.source, table.generation) = (latest, generation);
+        let table = Table::of(latest, generation, all, &standings, &old, now);
         if !table.eligible.nodes.shares_nodes(&old.eligible.nodes) || came {
             let diff = table.eligible.nodes.diff(&old.eligible.nodes);
             self.selector.update(&table.eligible.nodes, &diff);

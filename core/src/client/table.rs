@@ -22,8 +22,8 @@ pub(crate) struct Table {
     /// When the first of those that are out may come back.
     returns: Option<Instant>,
     /// The change of the servers' health that it knows of.
-    pub(super) generation: u64,
-    pub(super) built: Instant,
+    generation: u64,
+    built: Instant,
 }
 
 /// Servers by the index of their nodes.
@@ -60,8 +60,15 @@ impl Table {
         }
     }
 
-    /// Of all servers those that are in selection; the source is yet to be named. Shares with `old` what stayed the same.
-    pub(super) fn of(all: View, standings: &[Standing], old: &Table, now: Instant) -> Table {
+    /// Of all servers those that are in selection. Shares with `old` what stayed the same.
+    pub(super) fn of(
+        source: Arc<Snapshot>,
+        generation: u64,
+        all: View,
+        standings: &[Standing],
+        old: &Table,
+        now: Instant,
+    ) -> Table {
         let mut returns: Option<Instant> = None;
         let mut out = Vec::new();
         for (index, server) in all.servers.iter().enumerate() {
@@ -79,7 +86,7 @@ impl Table {
         } else {
             all.without(&out)
         };
-        Table { all, eligible, out, none_in, returns, ..Table::empty(now) }
+        Table { source, all, eligible, out, none_in, returns, generation, built: now }
     }
 
     /// Servers have left selection or may come back.
@@ -88,8 +95,9 @@ impl Table {
         self.generation != health.generation() || self.returns.is_some_and(|at| at <= now)
     }
 
-    pub(super) fn rest(&self) -> Duration {
-        REST_PER_SERVER * self.all.servers.len() as u32
+    /// It is too new to be replaced because of a change of health alone.
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.built) < REST_PER_SERVER * self.all.servers.len() as u32
     }
 
     /// Every server that may be called.
