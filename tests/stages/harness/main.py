@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Sequence
 from typing import NoReturn, Optional
 
 from . import fuzz, machine, report, servers, setup, stages
-from .stage import INTERRUPTED, ROOT, Outcome, Stage, run
+from .stage import ROOT, Outcome, Stage, run_all
 
 _LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
-
-_BESIDE = 2  # stages at a time, where one alone leaves a processor idle while it links or downloads
 
 _LISTS: dict[str, tuple[Stage, ...]] = {
     "test": stages.TEST,
@@ -63,7 +59,7 @@ def _stages(what: str, only: list[str]) -> int:
     environment = machine.environment()
     deep = report.DeepRun(listed, ROOT / "docs" / "reports" / "deep.md") if what == "deep" else None
     outcomes: list[Outcome] = []
-    for outcome in _run(chosen, environment):
+    for outcome in run_all(chosen, environment):
         outcomes.append(outcome)
         print(report.finished(outcome), flush=True)
         if deep:
@@ -74,21 +70,6 @@ def _stages(what: str, only: list[str]) -> int:
         print(f"\n{report.table(outcomes)}\n")
         print(report.counts(outcomes))
     return 0 if all(outcome.ok for outcome in outcomes) else 1
-
-
-def _run(chosen: list[Stage], environment: dict[str, str]) -> Iterator[Outcome]:
-    """Each alone, but for those in a row that may run beside each other."""
-    for beside, group in itertools.groupby(chosen, lambda stage: stage.beside):
-        pool = ThreadPoolExecutor(_BESIDE if beside else 1)
-        try:
-            running = [pool.submit(run, stage, environment) for stage in group]
-            for future in as_completed(running):
-                yield future.result()
-        except BaseException:
-            INTERRUPTED.set()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _lengths() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shlex
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Optional
@@ -30,10 +33,10 @@ _UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\
 # Maven Surefire's sum; the lines of single classes end otherwise.
 _SUREFIRE = re.compile(r"^\S* ?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)\s*$", re.MULTILINE)
 
-
-# Ends what runs.
-INTERRUPTED = threading.Event()
+_BESIDE = 2  # stages at a time, where one alone leaves a processor idle while it links or downloads
 _LOOK = 0.02  # seconds
+# Ends what runs.
+_INTERRUPTED = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,22 @@ class Outcome:
     def ok(self) -> bool:
         """Whether every command ended well and no test failed."""
         return not self.problem and self.failed == 0
+
+
+def run_all(stages: Iterable[Stage], environment: dict[str, str]) -> Iterator[Outcome]:
+    """Runs each alone, but for those in a row that may run beside each other."""
+    _INTERRUPTED.clear()
+    for beside, group in itertools.groupby(stages, lambda stage: stage.beside):
+        pool = ThreadPoolExecutor(_BESIDE if beside else 1)
+        try:
+            running = [pool.submit(run, stage, environment) for stage in group]
+            for future in as_completed(running):
+                yield future.result()
+        except BaseException:
+            _INTERRUPTED.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def run(stage: Stage, environment: dict[str, str]) -> Outcome:
@@ -120,7 +139,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> Optional[float]:
     """Waits for its end, and says how long processors were at work for it; None when time is over."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if INTERRUPTED.wait(_LOOK):
+        if _INTERRUPTED.wait(_LOOK):
             raise KeyboardInterrupt
         ended, status, used = os.wait4(process.pid, os.WNOHANG)
         if ended:

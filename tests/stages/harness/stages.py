@@ -68,7 +68,7 @@ LINT = (
             ("ruff", "format", "--check", *_PYTHON),
             ("ruff", "check", *_PYTHON),
             ("sh", "-c", "cd tests/interop && mypy --strict --no-error-summary runner selftest run"),
-            ("sh", "-c", "cd tests/stages && mypy --strict --no-error-summary harness run"),
+            ("sh", "-c", "cd tests/stages && mypy --strict --no-error-summary harness selftest run"),
             ("sh", "-c", "cd tests/parity && MYPYPATH=../interop mypy --strict --no-error-summary table selftest run"),
             ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver selftest run"),
             ("sh", "-c", "cd bench && mypy --strict --no-error-summary driver idle"),
@@ -113,7 +113,6 @@ COMPILE = (
         beside=True,
     ),
 )
-
 
 TESTS = (
     Stage(
@@ -198,6 +197,12 @@ TESTS = (
     ),
     Stage(
         "bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench", beside=True
+    ),
+    Stage(
+        "stage runner",
+        (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),),
+        "tests/stages",
+        beside=True,
     ),
     Stage(
         "interop runner",
