@@ -219,7 +219,7 @@ impl Client {
     {
         let inner = self.inner.get()?.clone();
         let lease = inner.lease.clone();
-        Ok(job::start_behind(&lease, async move { inner.client.shutdown(deadline).await }, done))
+        Ok(job::start_behind(&lease, Box::pin(async move { inner.client.shutdown(deadline).await }), done))
     }
 
     /// [`shutdown`](Self::shutdown), waiting on this thread. `check` as for [`Method::call_blocking`].

@@ -1,6 +1,7 @@
 //! A method of a service and the ways to call it: bytes in, bytes out.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -202,33 +203,38 @@ fn call(
     kind: Kind,
     payload: Bytes,
     options: CallOptions,
-) -> impl Future<Output = Result<Reply>> + Send + use<> {
+) -> Pin<Box<impl Future<Output = Result<Reply>> + Send + use<>>> {
     let method = method.clone();
-    async move {
+    Box::pin(async move {
         match kind {
             Kind::Call => method.call_with(&payload, &options).await,
-            Kind::Broadcast => method.broadcast(&payload, &options).await,
-            Kind::Fork => method.fork(&payload, &options).await,
+            // In boxes of their own: the rare ones are the larger ones, and would make every call as large as they are.
+            Kind::Broadcast => Box::pin(method.broadcast(&payload, &options)).await,
+            Kind::Fork => Box::pin(method.fork(&payload, &options)).await,
         }
         .map(Reply::from)
-    }
+    })
 }
 
 fn inform(
     method: &Calling,
     payload: Bytes,
     options: CallOptions,
-) -> impl Future<Output = Result<Vec<InformReply>>> + Send + use<> {
+) -> Pin<Box<impl Future<Output = Result<Vec<InformReply>>> + Send + use<>>> {
     let method = method.clone();
-    async move {
+    Box::pin(async move {
         let answers = method.inform::<Bytes, Bytes>(&payload, &options).await?;
         Ok(answers.into_iter().map(|(at, answer)| (at, answer.map(Reply::from))).collect())
-    }
+    })
 }
 
-fn oneway(method: &Calling, payload: Bytes, options: CallOptions) -> impl Future<Output = Result<()>> + Send + use<> {
+fn oneway(
+    method: &Calling,
+    payload: Bytes,
+    options: CallOptions,
+) -> Pin<Box<impl Future<Output = Result<()>> + Send + use<>>> {
     let method = method.clone();
-    async move { method.oneway(&payload, &options).await }
+    Box::pin(async move { method.oneway(&payload, &options).await })
 }
 
 impl std::fmt::Debug for Method {

@@ -143,7 +143,7 @@ impl ServerBuilder {
             let others = held.others();
             Ok(Server { inner: Owned::new(Arc::new(Inner { server, lease: held, _others: others })) })
         };
-        Ok(job::start(&lease, start, done))
+        Ok(job::start(&lease, Box::pin(start), done))
     }
 
     /// [`start`](Self::start), waiting on this thread.
@@ -258,7 +258,7 @@ impl Server {
         if keep_registered {
             how = how.keep_registered();
         }
-        Ok(job::start(&lease, async move { inner.server.shutdown(how).await }, done))
+        Ok(job::start(&lease, Box::pin(async move { inner.server.shutdown(how).await }), done))
     }
 
     /// [`shutdown`](Self::shutdown), waiting on this thread. `check` as for
@@ -288,7 +288,7 @@ impl Server {
             inner.server.wait().await;
             Ok(())
         };
-        Ok(job::start(&lease, ended, done))
+        Ok(job::start(&lease, Box::pin(ended), done))
     }
 }
 

@@ -101,7 +101,7 @@ where
 pub(crate) fn wait_here<T, E>(
     lease: &Arc<Lease>,
     check: impl FnMut() -> Result<(), E>,
-    call: impl Future<Output = Result<T>> + Send + 'static,
+    call: impl Future<Output = Result<T>> + Unpin + Send + 'static,
 ) -> Result<T, E>
 where
     T: Send + 'static,
