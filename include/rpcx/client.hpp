@@ -41,7 +41,6 @@ struct CallStarter {
     return send([&] { return rpcx_method_call_wait(method, payload, &options, reply); });
   }
   ReadReply reader() const noexcept { return {}; }
-  Result<Reply> read(rpcx_reply* reply) const noexcept { return Reply(reply); }
 };
 
 }  // namespace detail
@@ -279,7 +278,6 @@ class Batch {
       }
       rpcx_error* wait(rpcx_reply** reply) { return batch ? rpcx_batch_call_wait(batch, reply) : empty(); }
       detail::ReadReply reader() const noexcept { return {}; }
-      Result<Reply> read(rpcx_reply* reply) const noexcept { return Reply(reply); }
       static rpcx_error* empty() { return Error("config.bad_argument", "the batch has no calls").release(); }
     };
     return Operation<Reply, Starter>(Starter{raw_.get()});

@@ -90,8 +90,8 @@ class [[nodiscard]] Future {
 /// Something that takes time and has not begun: of a call, it borrows payload and options until it is started, so end the
 /// expression that made it with one of wait(), future(), then(), start() and co_await.
 ///
-/// `Starter` is an implementation detail: `error* start(completion, call**)`, `error* wait(reply**)` and
-/// `Result<T> read(reply*)` over the C interface.
+/// `Starter` is an implementation detail: `error* start(completion, call**)` and `error* wait(reply**)` over the C interface,
+/// and `reader()`, the function that makes a `Result<T>` of a reply.
 template <typename T, typename Starter>
 class [[nodiscard("start it: with wait(), future(), then(), start() or co_await")]] Operation {
  public:
@@ -115,7 +115,7 @@ class [[nodiscard("start it: with wait(), future(), then(), start() or co_await"
     }
     rpcx_reply* reply = nullptr;
     if (auto* error = starter_.wait(&reply)) return Error(error);
-    return starter_.read(reply);
+    return starter_.reader()(reply);
   }
 
   /// Starts it. A mistake is the future's result too.
@@ -176,7 +176,7 @@ class [[nodiscard("start it: with wait(), future(), then(), start() or co_await"
       if (error) {
         result_.emplace(Error(error));
       } else {
-        result_.emplace(starter_.read(reply));
+        result_.emplace(starter_.reader()(reply));
       }
     }
 
@@ -290,7 +290,6 @@ struct Plain {
   rpcx_error* start(const rpcx_completion* completion, rpcx_call**) { return start_(completion); }
   rpcx_error* wait(rpcx_reply**) { return wait_(); }
   ReadNothing reader() const noexcept { return {}; }
-  Result<void> read(rpcx_reply* reply) const noexcept { return ReadNothing()(reply); }
 };
 
 template <typename Start, typename Wait>

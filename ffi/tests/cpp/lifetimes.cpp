@@ -203,6 +203,7 @@ void many_threads_use_one_client() {
 void round_of_calls(TestServer& test, const rpcx::Client& client) {
   const auto echo = method(client, "Echo"), fail = method(client, "Fail"), hold = method(client, "Hold");
   const auto typed = client.service("Test").method<std::string, std::string>("Echo").value();
+  std::string into;
   for (int i = 0; i < 20; i++) {
     Count ended;
     for (int j = 0; j < 50; j++) {
@@ -213,6 +214,7 @@ void round_of_calls(TestServer& test, const rpcx::Client& client) {
     for (int j = 0; j < 50; j++) {
       CHECK(echo.call(rpcx::Buffer(std::string(50, 'b'))).wait());
       CHECK(typed.call("typed", rpcx::CallOptions().metadata("a", "b").set("retries", 1)).wait());
+      CHECK(typed.call_into("typed again", into).wait() && into == "typed again");
       FAILS(fail.call("waiting").wait(), service);
     }
     ended.wait(50);

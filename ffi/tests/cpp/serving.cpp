@@ -49,6 +49,11 @@ void typed_handlers() {
   CHECK(typed(client, "Double")({4}).future().get().value().value.value == 8);
   CHECK(typed(client, "Double").call({5}, rpcx::CallOptions().set("retries", 1)).wait().value().value.value == 10);
   FAILS(typed(client, "Double").call({-1}).wait(), codec);
+  Number into{};
+  CHECK(typed(client, "Double").call_into({6}, into).wait() && into.value == 12);
+  CHECK(typed(client, "Double").call_into({7}, into).future().get().value().attempts() == 1 && into.value == 14);
+  FAILS(typed(client, "Double").call_into({-1}, into).wait(), codec);
+  CHECK(typed(client, "Fail").call_into({1}, into).wait().error().message() == "no");
   CHECK(typed(client, "Fail").call({1}).wait().error().message() == "no");
   CHECK(typed(client, "Throw").call({1}).wait().error().message() == "thrown");
   CHECK(typed(client, "Panic").call({1}).wait().error().message() == "internal error in Typed.Panic: seven");

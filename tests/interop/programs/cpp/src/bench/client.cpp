@@ -20,14 +20,15 @@ constexpr const char* kUsage =
     "  --threads N                    so many threads of the library, one unless given\n";
 
 using Say = rpcx::TypedMethod<pb::BenchmarkMessage, pb::BenchmarkMessage>;
-using Reply = rpcx::Result<rpcx::Response<pb::BenchmarkMessage>>;
 
 /// Records a call; the moment at which it ended, and the next begins.
-Recorder::Clock::time_point note(Recorder& recorder, Recorder::Clock::time_point began, const Reply& reply) {
+template <typename Ended>
+Recorder::Clock::time_point note(Recorder& recorder, Recorder::Clock::time_point began, const Ended& ended,
+                                 const pb::BenchmarkMessage& reply) {
   const auto now = Recorder::Clock::now();
-  if (!reply) {
-    recorder.failed(reply.error().what());
-  } else if (!is_ok(reply->value)) {
+  if (!ended) {
+    recorder.failed(ended.error().what());
+  } else if (!is_ok(reply)) {
     recorder.failed("a reply without OK and 100");
   } else {
     recorder.record(now - began);
@@ -39,14 +40,14 @@ Recorder::Clock::time_point note(Recorder& recorder, Recorder::Clock::time_point
 struct Caller {
   Recorder& recorder;
   Say say;
-  pb::BenchmarkMessage message = request();
+  pb::BenchmarkMessage message = request(), reply = {};
 
   Recorder::Clock::time_point began = Recorder::Clock::now();
 
   void next() {
     while (recorder.running()) {
-      const auto started = say.call(message).start([this](const Reply& reply) {
-        began = note(recorder, began, reply);
+      const auto started = say.call_into(message, reply).start([this](const rpcx::Result<rpcx::Reply>& ended) {
+        began = note(recorder, began, ended, reply);
         next();
       });
       if (started) return;
@@ -58,8 +59,9 @@ struct Caller {
 
 void blocking(Recorder& recorder, const Say& say) {
   const auto message = request();
+  pb::BenchmarkMessage reply;
   auto began = Recorder::Clock::now();
-  while (recorder.running()) began = note(recorder, began, say.call(message).wait());
+  while (recorder.running()) began = note(recorder, began, say.call_into(message, reply).wait(), reply);
 }
 
 /// Callers whose calls end in a completion queue, which one thread takes them from.
@@ -102,19 +104,21 @@ class Polled {
 
   void end(rpcx_event& event) {
     auto& caller = callers_[event.tag];
-    if (event.error) {
-      caller.began = note(recorder_, caller.began, rpcx::Error(event.error));
-    } else {
-      caller.began = note(recorder_, caller.began, rpcx::detail::ReadValue<pb::BenchmarkMessage>{rpcx::SerializeType::protobuf}(event.reply));
-    }
+    caller.began = note(recorder_, caller.began, read(event), reply_);
     start(event.tag);
+  }
+
+  rpcx::Result<void> read(const rpcx_event& event) {
+    if (event.error) return rpcx::Error(event.error);
+    const rpcx::Reply reply(event.reply);
+    return rpcx::Codec<pb::BenchmarkMessage>::decode(rpcx::SerializeType::protobuf, reply.payload(), reply_);
   }
 
   Recorder& recorder_;
   rpcx_queue* queue_ = nullptr;  // as long as the process
   rpcx::CallOptions options_;
   std::vector<Calling> callers_;
-  pb::BenchmarkMessage message_ = request();
+  pb::BenchmarkMessage message_ = request(), reply_;
   std::string payload_;
 };
 
