@@ -1,6 +1,6 @@
 //! What a server answered: a reply, perhaps to be decompressed, or an error.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rpcx_protocol::compress::CompressError;
@@ -29,6 +29,11 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// How long after `began` it came.
+    pub(super) fn time_since(&self, began: Instant) -> Duration {
+        self.at.saturating_duration_since(began)
+    }
+
     /// The reply's format and bytes.
     pub(super) fn into_payload(self) -> (SerializeType, Bytes) {
         // The answer's own serialize type counts, as in Go.

@@ -67,13 +67,15 @@ impl<'a> Target<'a> {
     pub(super) async fn run(&self, plan: &Plan<'_>, payload: PayloadFn<'_>) -> Result<Answer<'a>> {
         self.method.recorder.began();
         self.client.budget.on_call(plan.now);
+        let mut took = None;
         let result = match self.begin(plan, payload) {
             Ok(Begun::Ready { mut selected, caller, frame }) => {
                 let answer = match caller.exchange(frame, plan.deadline, plan.now).await {
                     Ok((frame, at)) => self.open(frame, at),
                     Err(error) => Err(error),
                 };
-                selected.ended(answer.as_ref().map(|opened| opened.at), plan.now);
+                let came = answer.as_ref().map(|opened| (opened.at, *took.insert(opened.time_since(plan.now))));
+                selected.ended(came, plan.now);
                 match answer {
                     Ok(opened) => Ok(Answer { opened, selected, attempts: 1 }),
                     Err(error) => {
@@ -93,7 +95,7 @@ impl<'a> Target<'a> {
             Err(error) => Err(error.with_attempts(1)),
         };
         match &result {
-            Ok(answer) => self.ended("", None, answer.opened.at.saturating_duration_since(plan.now)),
+            Ok(answer) => self.ended("", None, took.unwrap_or_else(|| answer.opened.time_since(plan.now))),
             Err(error) => self.ended("", Some(error), plan.now.elapsed()),
         }
         result
@@ -265,7 +267,7 @@ impl<'a> Target<'a> {
                 Err(error)
             }
         };
-        selected.ended(answer.as_ref().map(|opened| opened.at), made);
+        selected.ended(answer.as_ref().map(|opened| (opened.at, opened.time_since(made))), made);
         match answer {
             Ok(opened) => Ok(Answer { opened, selected, attempts: attempt }),
             Err(error) => Err(error.with_server(selected.address().clone()).with_attempts(attempt)),

@@ -177,14 +177,14 @@ impl<'r> Selected<'r> {
         permit.is_some()
     }
 
-    /// The attempt that began at `began` is over; a good answer came at the time in `result`.
+    /// The attempt that began at `began` is over; `result` says when a good answer came and how long it took.
     #[inline]
-    pub(super) fn ended(&mut self, result: Result<Instant, &Error>, began: Instant) {
+    pub(super) fn ended(&mut self, result: Result<(Instant, Duration), &Error>, began: Instant) {
         if let Some(report) = self.report.take() {
             match result {
-                Ok(at) => {
-                    let latency = at.saturating_duration_since(began);
-                    report.tell(&self.server, &Outcome { verdict: Verdict::Answered, latency, now: at }, false);
+                Ok((now, latency)) => {
+                    let outcome = Outcome { verdict: Verdict::Answered, latency, now };
+                    report.tell(&self.server, &outcome, [CallEnd::Good; 2]);
                 }
                 Err(error) => report.tell_failure(&self.server, error, began),
             }
@@ -197,7 +197,7 @@ impl Drop for Selected<'_> {
         if let Some(report) = self.report.take() {
             let now = Instant::now();
             let outcome = Outcome { verdict: Verdict::Abandoned, latency: Duration::ZERO, now };
-            report.tell(&self.server, &outcome, false);
+            report.tell(&self.server, &outcome, [CallEnd::Untold; 2]);
         }
     }
 }
@@ -214,11 +214,18 @@ impl Report<'_> {
             Verdict::Failed
         };
         let now = Instant::now();
-        self.tell(server, &Outcome { verdict, latency: now.saturating_duration_since(began), now }, of_service);
+        let ends = self.routes.health.service_errors.map(|counts| match verdict {
+            Verdict::Answered if counts => CallEnd::Bad,
+            Verdict::Answered => CallEnd::Good,
+            Verdict::Failed => CallEnd::Bad,
+            Verdict::Abandoned => CallEnd::Untold,
+        });
+        self.tell(server, &Outcome { verdict, latency: now.saturating_duration_since(began), now }, ends);
     }
 
-    fn tell(&self, server: &Server, outcome: &Outcome, of_service: bool) {
-        let [opens, stands_out] = self.routes.health.service_errors.map(|counts| end(outcome, of_service && counts));
+    /// What the end says about the server, to its breaker and to those who compare it with others.
+    #[inline]
+    fn tell(&self, server: &Server, outcome: &Outcome, [opens, stands_out]: [CallEnd; 2]) {
         if let Some(permit) = self.permit {
             server.endpoint.call_ended(permit, opens, outcome.now);
         }
@@ -237,14 +244,4 @@ fn says_nothing(error: &Error) -> bool {
     use ErrorKind::{Auth, Cancelled, Codec, Config, Limit, Unsupported};
     matches!(error.kind(), Auth | Cancelled | Codec | Config | Limit | Unsupported)
         || error.reason() == Reason::ClosedLocal
-}
-
-/// What the outcome says about the server.
-fn end(outcome: &Outcome, is_failure: bool) -> CallEnd {
-    match outcome.verdict {
-        Verdict::Answered if is_failure => CallEnd::Bad,
-        Verdict::Answered => CallEnd::Good,
-        Verdict::Failed => CallEnd::Bad,
-        Verdict::Abandoned => CallEnd::Untold,
-    }
 }
