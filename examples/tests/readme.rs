@@ -173,8 +173,12 @@ fn the_quickstart_works_in_an_empty_crate() {
     let core = root().join("core");
     let found = manifest.replace("../librpcx/core", core.to_str().unwrap());
     assert_ne!(found, manifest, "the README's path to the library has changed");
-    // Of a workspace of its own: this folder lies in another.
-    std::fs::write(folder.join("Cargo.toml"), found + "\n[workspace]\n").unwrap();
+    // Of a workspace of its own: this folder lies in another. With the profile of that one: built otherwise, a dependency is
+    // another one, and compiled anew.
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let profile = workspace.find("[profile.dev]").expect("the workspace has a profile for tests");
+    let profile = workspace[profile..].split("[profile.release]").next().unwrap_or_default();
+    std::fs::write(folder.join("Cargo.toml"), format!("{found}\n[workspace]\n\n{profile}")).unwrap();
     std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     for (name, text) in ["server", "client"].iter().zip(blocks("rust")) {
         std::fs::write(folder.join(format!("src/bin/{name}.rs")), text).unwrap();
@@ -184,8 +188,6 @@ fn the_quickstart_works_in_an_empty_crate() {
         .arg(target)
         .current_dir(&folder)
         .env_remove("RUSTFLAGS")
-        // As in the workspace: built otherwise, a dependency is another one.
-        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

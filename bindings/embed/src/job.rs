@@ -16,7 +16,7 @@ use crate::shard::{Other, Shard};
 /// Where a job is.
 enum Phase<F, D, T> {
     /// It waits for something.
-    Waits(F, D),
+    Waits(Pin<Box<F>>, D),
     /// It ended while it was started; its end is told on the shard.
     Ended(Result<T>, D),
     Over,
@@ -37,10 +37,10 @@ struct Job<F, D, T> {
 /// Starts `future` on the calling thread and goes on with it on a shard of `lease`. `done` gets its result there, exactly
 /// once.
 ///
-/// Futures come here in their boxes, made where they begin: none is copied on its way.
-pub(crate) fn start<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+/// Futures come in their boxes, made where they begin: none is copied on its way.
+pub(crate) fn start<F, D, T>(lease: &Arc<Lease>, future: Pin<Box<F>>, done: D) -> Running
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -49,18 +49,18 @@ where
 }
 
 /// [`start`] for a `done` that does nothing but tell the thread that started this and waits: it may run on that thread.
-pub(crate) fn start_waited<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+pub(crate) fn start_waited<F, D, T>(lease: &Arc<Lease>, future: Pin<Box<F>>, done: D) -> Running
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
     start_on(lease.shard(), lease, None, future, done)
 }
 
-fn start_on<F, D, T>(shard: &Shard, lease: &Arc<Lease>, other: Option<Other>, future: F, done: D) -> Running
+fn start_on<F, D, T>(shard: &Shard, lease: &Arc<Lease>, other: Option<Other>, future: Pin<Box<F>>, done: D) -> Running
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -76,9 +76,9 @@ where
 }
 
 /// [`start`], but the shard begins: behind what was left to it before, so that nothing of that is overtaken.
-pub(crate) fn start_behind<F, D, T>(lease: &Arc<Lease>, future: F, done: D) -> Running
+pub(crate) fn start_behind<F, D, T>(lease: &Arc<Lease>, future: Pin<Box<F>>, done: D) -> Running
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -92,11 +92,11 @@ fn make<F, D, T>(
     lease: &Arc<Lease>,
     shard: &Shard,
     other: Option<Other>,
-    future: F,
+    future: Pin<Box<F>>,
     done: D,
 ) -> (Arc<Job<F, D, T>>, Running)
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -145,9 +145,9 @@ pub struct Together {
 }
 
 impl Together {
-    pub(crate) fn add<F, D, T>(&mut self, lease: &Arc<Lease>, future: F, done: D) -> Running
+    pub(crate) fn add<F, D, T>(&mut self, lease: &Arc<Lease>, future: Pin<Box<F>>, done: D) -> Running
     where
-        F: Future<Output = Result<T>> + Unpin + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
         D: FnOnce(Result<T>) + Send + 'static,
         T: Send + 'static,
     {
@@ -191,7 +191,7 @@ impl std::fmt::Debug for Together {
 
 impl<F, D, T> Job<F, D, T>
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -203,7 +203,7 @@ where
             Err(cancelled())
         } else {
             let waker = Waker::from(self.clone());
-            match Pin::new(future).poll(&mut Context::from_waker(&waker)) {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Pending => return None,
                 Poll::Ready(result) => result,
             }
@@ -228,7 +228,7 @@ fn cancelled() -> Error {
 
 impl<F, D, T> Turn for Job<F, D, T>
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -250,7 +250,7 @@ where
 
 impl<F, D, T> Wake for Job<F, D, T>
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {
@@ -269,7 +269,7 @@ trait Cancel: Send + Sync {
 
 impl<F, D, T> Cancel for Job<F, D, T>
 where
-    F: Future<Output = Result<T>> + Unpin + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
     D: FnOnce(Result<T>) + Send + 'static,
     T: Send + 'static,
 {

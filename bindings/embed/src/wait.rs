@@ -1,6 +1,7 @@
 //! A thread of the user's that waits for a result.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -101,7 +102,7 @@ where
 pub(crate) fn wait_here<T, E>(
     lease: &Arc<Lease>,
     check: impl FnMut() -> Result<(), E>,
-    call: impl Future<Output = Result<T>> + Unpin + Send + 'static,
+    call: Pin<Box<impl Future<Output = Result<T>> + Send + 'static>>,
 ) -> Result<T, E>
 where
     T: Send + 'static,

@@ -15,6 +15,7 @@ mod dispatch;
 mod foreign;
 mod handler;
 mod held;
+mod in_place;
 mod in_progress;
 mod incoming;
 mod large;
