@@ -6,8 +6,8 @@ use crate::suite::Registry;
 use crate::{Daemon, Pem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisResult};
 use rpcx::discovery::Scheme;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -15,6 +15,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+/// How long a request of the tests' own may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server on loopback with its own data; killed when dropped.
 #[derive(Debug)]
@@ -74,7 +77,11 @@ impl Redis {
     /// # Errors
     /// When it cannot be reached.
     pub async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        redis::Client::open(format!("redis://{}", self.host()))?.get_multiplexed_async_connection().await
+        // The crate's own limits are a second and half of one: less than a machine may need that is busy with other tests.
+        let patient =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+        let client = redis::Client::open(format!("redis://{}", self.host()))?;
+        client.get_multiplexed_async_connection_with_config(&patient).await
     }
 
     /// What a request answers.
@@ -215,7 +222,8 @@ impl Program for Single {
     fn command(&self, folder: &Path, ports: &[u16]) -> Command {
         let mut command = guarded(&program("redis-server"));
         let (port, data) = (ports[0].to_string(), folder.join("data"));
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        // What it has written before it is killed is there when it starts again; only a machine that goes down would lose it.
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "no"]);
         command.arg("--dir").arg(data);
         match &self.pem {
             None => drop(command.arg("--port").arg(port)),

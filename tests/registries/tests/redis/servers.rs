@@ -1,6 +1,6 @@
 //! What our servers write, and when.
 
-use crate::support::{Duration, LIMIT, Registry, address, run, server, until_entry, without_means};
+use crate::support::{Duration, Instant, LIMIT, Registry, address, run, server, until_entry, without_means};
 use rpcx_registries::redis::Redis;
 
 /// Keys, the keys in them, values, and whether they live for a while, as in the vectors.
@@ -144,5 +144,20 @@ fn each_node_says_whose_it_is_and_a_successors_is_left_alone() {
         assert!(back.text.ends_with("version=3") && back.ttl.is_some(), "{back:?}");
         new.shutdown(LIMIT).await.unwrap();
         assert!(redis.entries(&node).await.is_empty());
+    });
+}
+
+#[test]
+fn the_tests_own_requests_wait_for_a_redis_that_is_slow() {
+    run(async {
+        let redis = Redis::start();
+        let began = Instant::now();
+        let pause = async {
+            redis.daemon().signal("STOP");
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            redis.daemon().signal("CONT");
+        };
+        let ((), answer) = tokio::join!(pause, redis.ask::<String>(&["PING"]));
+        assert!(answer == "PONG" && began.elapsed() >= Duration::from_millis(1500), "{answer}");
     });
 }
