@@ -52,6 +52,12 @@ void typed_handlers() {
   Number into{};
   CHECK(typed(client, "Double").call_into({6}, into).wait() && into.value == 12);
   CHECK(typed(client, "Double").call_into({7}, into).future().get().value().attempts() == 1 && into.value == 14);
+  Count ended;
+  CHECK(typed(client, "Double").call_into({8}, into).start([&](const rpcx::Result<rpcx::Reply>& reply) {
+    CHECK(reply && into.value == 16);
+    ended.raise();
+  }));
+  ended.wait(1);
   FAILS(typed(client, "Double").call_into({-1}, into).wait(), codec);
   CHECK(typed(client, "Fail").call_into({1}, into).wait().error().message() == "no");
   CHECK(typed(client, "Fail").call({1}).wait().error().message() == "no");
