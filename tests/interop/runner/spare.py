@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
-_IDLE, _IOWAIT = 3, 4  # among the fields of its first line, ticks since the machine started
+_NICE, _IDLE, _IOWAIT = 1, 3, 4  # among the fields of its first line, ticks since the machine started
 
 # Long enough for a program that has just been started to show.
 _INTERVAL = 0.4  # seconds
@@ -40,4 +40,5 @@ def _ticks() -> tuple[int, int]:
     except OSError:
         return 0, 0
     ticks = [int(field) for field in first.split()[1:]]
-    return ticks[_IDLE] + ticks[_IOWAIT], sum(ticks[:8])  # what follows is part of the others
+    # What runs at a low priority would give way.
+    return ticks[_NICE] + ticks[_IDLE] + ticks[_IOWAIT], sum(ticks[:8])  # what follows is part of the others

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NoReturn, Optional
 
 from . import fuzz, machine, report, servers, setup, stages
-from .stage import ROOT, Outcome, Stage, run_all
+from .order import run_all
+from .stage import ROOT, Outcome, Stage
 
 _LENGTHS = "RPCX_DEEP"  # how many times as long as usual the deep run fuzzes, soaks and repeats
 
@@ -33,7 +34,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             setup.prepare()
             return 0
         if options.what == "servers":
-            servers.prepare()
+            servers.prepare(*options.only)
             return 0
         if options.what == "install":
             setup.cargo_tool("cargo-deny", setup.CARGO_DENY)
@@ -93,10 +94,18 @@ def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         command = commands.add_parser(name, help=", ".join(stage.name for stage in listed))
         command.add_argument("only", nargs="*", metavar="STAGE", help="only these stages")
     commands.add_parser("setup", help="install what the machine lacks to build everything")
-    commands.add_parser("servers", help="install the servers of the registries' tests")
+    registries = commands.add_parser("servers", help="install the servers of the registries' tests")
+    parts = ", ".join(servers.PARTS)
+    registries.add_argument("only", nargs="*", type=_part, metavar="PART", help=f"only these parts ({parts})")
     install = commands.add_parser("install", help="compile a tool into .cache")
     install.add_argument("tool", choices=["cargo-deny"])
     fuzzing = commands.add_parser("fuzz", help="fuzz every target")
     fuzzing.add_argument("only", nargs="*", metavar="TARGET", help="only these targets")
     fuzzing.add_argument("--seconds", type=int, default=60, help="for each target (60)")
     return parser.parse_args(arguments)
+
+
+def _part(name: str) -> str:
+    if name not in servers.PARTS:
+        raise argparse.ArgumentTypeError(f"no part {name}")
+    return name

@@ -25,8 +25,13 @@ _CONSUL, _CONSUL_SHA256 = "bullseye", "e4e888bba104daba1d9161f49bfc52649a7e4efd4
 _RNACOS = "0.8.8"
 
 
-def prepare() -> None:
-    """Makes every server ready; needs no root where the lists of packages are current."""
+def prepare(*parts: str) -> None:
+    """Makes the servers of these parts ready, or all; needs no root where the lists of packages are current."""
+    for part in parts or PARTS:
+        PARTS[part]()
+
+
+def _packages() -> None:
     for program, packages in _SERVERS.items():
         if not which(program):
             _unpack(program, packages)
@@ -35,7 +40,6 @@ def prepare() -> None:
         _unpack("ZooKeeper", _ZOOKEEPER)
     _redis()
     _consul()
-    _rnacos()
 
 
 def _unpack(program: str, packages: tuple[str, ...]) -> None:
@@ -113,3 +117,7 @@ def _rnacos() -> None:
         "rnacos",
     )
     run("env", *fast, *install)
+
+
+# What is unpacked, and what is compiled.
+PARTS = {"packages": _packages, "nacos": _rnacos}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 import shlex
@@ -11,9 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Optional
 
@@ -33,10 +31,22 @@ _UNITTEST = re.compile(r"^Ran (\d+) tests? in [^\n]*\n\n(?:OK|FAILED)(?: \((.*)\
 # Maven Surefire's sum; the lines of single classes end otherwise.
 _SUREFIRE = re.compile(r"^\S* ?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)\s*$", re.MULTILINE)
 
-_BESIDE = 2  # stages at a time, where one alone leaves a processor idle while it links or downloads
 _LOOK = 0.02  # seconds
 # Ends what runs.
-_INTERRUPTED = threading.Event()
+INTERRUPTED = threading.Event()
+
+# Runs only while nothing else wants the processor. Where each session has a share of its own, see `_yield_to_others`.
+_IDLY = ("nice", "-n", "19", "chrt", "--idle", "0")
+
+
+class Turn(Enum):
+    """When a stage runs."""
+
+    ALONE = auto()
+    BESIDE = auto()
+    """Nothing in it depends on time: it may run beside its neighbours that say so too."""
+    SPARE = auto()
+    """From its place on, one after the other, in the time that the rest leaves; who needs it says so in `after`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ class Stage:
     environment: dict[str, str] = field(default_factory=dict)
     minutes: float = 20
     about: str = ""
-    beside: bool = False  # nothing in it depends on time: it may run beside others that say so
+    turn: Turn = Turn.ALONE
+    after: tuple[str, ...] = ()  # those of Turn.SPARE that must have ended
 
 
 @dataclass
@@ -70,22 +81,6 @@ class Outcome:
     def ok(self) -> bool:
         """Whether every command ended well and no test failed."""
         return not self.problem and self.failed == 0
-
-
-def run_all(stages: Iterable[Stage], environment: dict[str, str]) -> Iterator[Outcome]:
-    """Runs each alone, but for those in a row that may run beside each other."""
-    _INTERRUPTED.clear()
-    for beside, group in itertools.groupby(stages, lambda stage: stage.beside):
-        pool = ThreadPoolExecutor(_BESIDE if beside else 1)
-        try:
-            running = [pool.submit(run, stage, environment) for stage in group]
-            for future in as_completed(running):
-                yield future.result()
-        except BaseException:
-            _INTERRUPTED.set()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def run(stage: Stage, environment: dict[str, str]) -> Outcome:
@@ -113,9 +108,10 @@ def _command(
 ) -> tuple[str, float]:
     log.write(f"$ {shlex.join(command)}\n".encode())
     log.flush()
+    spare = stage.turn is Turn.SPARE
     try:
         process = subprocess.Popen(
-            command,
+            (*_IDLY, *command) if spare else command,
             cwd=ROOT / stage.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -125,6 +121,8 @@ def _command(
         )
     except OSError as error:
         return f"cannot be started: {error.strerror} ({error.filename})", 0
+    if spare:
+        _yield_to_others(process.pid)
     try:
         busy = _wait(process, max(1.0, seconds))
     finally:
@@ -135,11 +133,17 @@ def _command(
     return "" if process.returncode == 0 else f"exit status {process.returncode}", busy
 
 
+def _yield_to_others(session: int) -> None:
+    """Makes the session's share of the processors the smallest, where the kernel has shares for sessions."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{session}/autogroup").write_text("19", encoding="ascii")
+
+
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> Optional[float]:
     """Waits for its end, and says how long processors were at work for it; None when time is over."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if _INTERRUPTED.wait(_LOOK):
+        if INTERRUPTED.wait(_LOOK):
             raise KeyboardInterrupt
         ended, status, used = os.wait4(process.pid, os.WNOHANG)
         if ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .setup import REGISTRY_PEERS
-from .stage import ROOT, Stage
+from .stage import ROOT, Stage, Turn
 
 _RUN = "tests/stages/run"
 _PYTHON = (
@@ -49,19 +49,33 @@ _QUICK = {**_QUICK_LINKS, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1", "CARGO_PROFILE
 _PACKAGES = ".cache/packages"  # not in dist: nobody shall publish them
 
 SETUP = Stage("setup", ((_RUN, "setup"),), about="what the machine lacks is installed")
-SERVERS = Stage("servers", ((_RUN, "servers"),), about="the registries that tests talk to are installed", beside=True)
+SERVERS = Stage(
+    "servers",
+    ((_RUN, "servers", "packages"),),
+    about="the registries that tests talk to are installed",
+    turn=Turn.BESIDE,
+)
+NACOS = Stage(
+    "nacos",
+    ((_RUN, "servers", "nacos"),),
+    minutes=60,
+    about="and the one that is compiled",
+    turn=Turn.SPARE,
+)
 
 LINT = (
-    Stage("rustfmt", (("cargo", "fmt", "--all", "--check"),), beside=True),
     Stage(
         "rust",
         (
             ("cargo", "clippy", *_CARGO, "--all-targets", "--", "-D", "warnings"),
             _DOCUMENT,
         ),
-        environment={"RUSTDOCFLAGS": "-D warnings"},
-        beside=True,
+        # A folder of its own, since cargo lets only one command at a time compile in one.
+        environment={"RUSTDOCFLAGS": "-D warnings", "CARGO_TARGET_DIR": str(ROOT / "target" / "lint")},
+        minutes=60,
+        turn=Turn.SPARE,
     ),
+    Stage("rustfmt", (("cargo", "fmt", "--all", "--check"),), turn=Turn.BESIDE),
     Stage(
         "python",
         (
@@ -82,13 +96,13 @@ LINT = (
             # without gRPC, which only the benchmark installs
             ("sh", "-c", "cd bench/peers/python && mypy --strict --ignore-missing-imports --no-error-summary peer"),
         ),
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
         "go",
         tuple(("go", "vet", "-C", module, "./...") for module in _GO_MODULES)
         + tuple(("sh", "-c", f'test -z "$(gofmt -l {module} | tee /dev/stderr)"') for module in _GO_MODULES),
-        beside=True,
+        turn=Turn.BESIDE,
     ),
 )
 
@@ -101,16 +115,16 @@ PROGRAMS = Stage(
     about="the interop programs of every language",
 )
 
-# What the tests run. Compiled beside each other, the servers and the lints: one alone leaves a processor idle while it
-# links. What has deadlines comes after that and has the machine for itself.
+# What the tests run. Compiled beside each other and the lints: one alone leaves a processor idle while it links. What
+# has deadlines comes after that, and has the machine for itself but for what yields to it.
 COMPILE = (
-    replace(PROGRAMS, environment=_QUICK, beside=True),
+    replace(PROGRAMS, environment=_QUICK, turn=Turn.BESIDE),
     Stage(
         "compile",
         (_LIBRARIES, ("cargo", "test", *_CARGO, "--no-run")),
         minutes=25,
         about="the tests of cargo",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
 )
 
@@ -140,13 +154,6 @@ TESTS = (
         about="unit tests, lifetimes, examples; the stubs against the module",
     ),
     Stage(
-        "registries",
-        (("cargo", "test", *_CARGO, "--no-fail-fast", *_REGISTRIES, "--", "--include-ignored", "--skip", _LONG),),
-        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
-        minutes=20,
-        about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
-    ),
-    Stage(
         "node",
         (
             # The programs' build has compiled the package; its declarations are compared with what the addon has.
@@ -168,23 +175,26 @@ TESTS = (
         environment={**_QUICK, "RPCX_PACKAGES": _PACKAGES},
         minutes=20,
         about="the packages of every language, each installed into a clean folder and used there, without a compiler",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
         "c",
         (_LIBRARIES, ("ffi/tests/run",)),
         about="the C library: header, layout, symbols, ABI, programs under the address sanitizer",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
         "c++",
         (_LIBRARIES, ("ffi/tests/cpp/run",)),
         about="rpcx.hpp: its headers alone and twice, programs under the address sanitizer",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
-    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES), beside=True),
+    Stage("go test", tuple(("go", "test", "-C", module, "./...") for module in _GO_MODULES), turn=Turn.BESIDE),
     Stage(
-        "vectors", (("tests/vectors/go/check",),), about="a sample of the vectors, written afresh by Go", beside=True
+        "vectors",
+        (("tests/vectors/go/check",),),
+        about="a sample of the vectors, written afresh by Go",
+        turn=Turn.BESIDE,
     ),
     Stage(
         "parity",
@@ -193,29 +203,44 @@ TESTS = (
             ("tests/parity/run", "--check"),
         ),
         about="docs/PARITY.md is current, and every test that it names is there",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
-        "bench driver", (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),), "bench", beside=True
+        "bench driver",
+        (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),),
+        "bench",
+        turn=Turn.BESIDE,
     ),
     Stage(
         "stage runner",
         (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),),
         "tests/stages",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
         "interop runner",
         (("python3", "-m", "unittest", "discover", "-s", "selftest", "-t", "."),),
         "tests/interop",
-        beside=True,
+        turn=Turn.BESIDE,
     ),
     Stage(
-        "interop", (("tests/interop/run",),), minutes=30, about="drivers of all languages on servers of all languages"
+        "registries",
+        (("cargo", "test", *_CARGO, "--no-fail-fast", *_REGISTRIES, "--", "--include-ignored", "--skip", _LONG),),
+        environment={"PYTHONPATH": str(ROOT / "python/src"), "RUST_TEST_THREADS": _WAITING},
+        minutes=20,
+        about="every registry as it is: Go's programs, servers and callers in Rust and in Python while it fails",
+        after=("nacos",),
+    ),
+    Stage(
+        "interop",
+        (("tests/interop/run",),),
+        minutes=30,
+        about="drivers of all languages on servers of all languages",
+        after=("nacos",),
     ),
 )
 
-TEST = (SETUP, SERVERS, *LINT, *COMPILE, *TESTS)
+TEST = (SETUP, NACOS, *LINT, SERVERS, *COMPILE, *TESTS)
 
 
 def deep(lengths: float) -> tuple[Stage, ...]:
@@ -226,6 +251,7 @@ def deep(lengths: float) -> tuple[Stage, ...]:
 
     return (
         SETUP,
+        NACOS,
         SERVERS,
         Stage(
             "deny",
@@ -286,18 +312,21 @@ def deep(lengths: float) -> tuple[Stage, ...]:
             environment={**_OPTIMIZED, "PYTHONPATH": str(ROOT / "python/src")},
             minutes=30,
             about="a minute of faults for every registry, and its tests with servers and callers in Python",
+            after=("nacos",),
         ),
         Stage(
             "interop",
             (("tests/interop/run", "--deep"),) * max(1, round(2 * lengths)),
             minutes=20 + 45 * lengths,
             about="the grid again and again: what passes must always pass",
+            after=("nacos",),
         ),
         Stage(
             "whole grid",
             (("tests/interop/run", "--deep", "--whole"),) * max(1, round(lengths)),
             minutes=60 + 45 * lengths,
             about="every case on every pair of languages",
+            after=("nacos",),
         ),
     )
 

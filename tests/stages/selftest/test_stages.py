@@ -13,7 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 from harness import stage
-from harness.stage import Outcome, Stage, run_all
+from harness.order import run_all
+from harness.stage import Outcome, Stage, Turn
 
 
 class Stages(unittest.TestCase):
@@ -28,9 +29,9 @@ class Stages(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def stage(self, name: str, script: str, beside: bool = False, minutes: float = 0.5) -> Stage:
+    def stage(self, name: str, script: str, turn: Turn = Turn.ALONE, minutes: float = 0.5) -> Stage:
         """A stage of one shell script, which runs in the folder."""
-        return Stage(name, (("sh", "-c", f"cd {self.folder}; {script}"),), minutes=minutes, beside=beside)
+        return Stage(name, (("sh", "-c", f"cd {self.folder}; {script}"),), minutes=minutes, turn=turn)
 
     def outcomes(self, *stages: Stage) -> dict[str, Outcome]:
         """What comes of them, by name."""
@@ -39,17 +40,40 @@ class Stages(unittest.TestCase):
     def test_those_that_may_run_beside_each_other_do(self) -> None:
         """Each waits for the other."""
         meet = "touch {0} && until [ -e {1} ]; do sleep 0.01; done"
-        stages = [self.stage(mine, meet.format(mine, other), beside=True) for mine, other in ("ab", "ba")]
+        stages = [self.stage(mine, meet.format(mine, other), Turn.BESIDE) for mine, other in ("ab", "ba")]
         outcomes = self.outcomes(*stages)
         self.assertEqual([outcomes[name].problem for name in "ab"], ["", ""])
 
     def test_all_others_run_alone(self) -> None:
         """Whichever finds another one running fails."""
         alone = "mkdir lock && sleep 0.05 && rmdir lock"
-        stages = [self.stage(str(number), alone, beside=number == 2) for number in range(5)]
+        stages = [self.stage(str(number), alone, Turn.BESIDE if number == 2 else Turn.ALONE) for number in range(5)]
         outcomes = self.outcomes(*stages)
         self.assertEqual([outcome.problem for outcome in outcomes.values()], [""] * 5)
         self.assertEqual(list(outcomes), ["0", "1", "2", "3", "4"])
+
+    def test_spare_time_is_for_those_that_yield(self) -> None:
+        """One at a time, at the lowest priority, beside all that come after them."""
+        stages = [
+            self.stage("before", "[ ! -e first ]"),
+            self.stage("first", "touch first; until [ -e alone ]; do sleep 0.01; done", Turn.SPARE),
+            self.stage("second", "[ -e alone ] && chrt -p $$ >policy && nice >nice", Turn.SPARE),
+            self.stage("alone", "until [ -e first ]; do sleep 0.01; done; touch alone"),
+        ]
+        outcomes = self.outcomes(*stages)
+        self.assertEqual({name: one.problem for name, one in outcomes.items()}, dict.fromkeys(outcomes, ""))
+        self.assertEqual(sorted(outcomes), ["alone", "before", "first", "second"])
+        self.assertIn("SCHED_IDLE", (self.folder / "policy").read_text(encoding="ascii"))
+        self.assertEqual((self.folder / "nice").read_text(encoding="ascii"), "19\n")
+
+    def test_whoever_needs_one_of_those_waits_for_it(self) -> None:
+        """And a stage that has not been chosen is not waited for."""
+        needs = ("sh", "-c", f"[ -e {self.folder}/made ]")
+        outcomes = self.outcomes(
+            self.stage("makes", "sleep 0.2; touch made", Turn.SPARE),
+            Stage("needs", (needs,), after=("makes", "another")),
+        )
+        self.assertEqual([outcomes[name].problem for name in ("makes", "needs")], ["", ""])
 
     def test_what_a_stage_says_is_counted(self) -> None:
         """A stage that counts nothing is one test."""
@@ -73,7 +97,7 @@ class Stages(unittest.TestCase):
 
     def test_an_interruption_ends_those_that_run(self) -> None:
         """And those that wait for their turn do not begin."""
-        stages = [self.stage(str(number), f"echo $$ >{number}; sleep 100", beside=True) for number in range(3)]
+        stages = [self.stage(str(number), f"echo $$ >{number}; sleep 100", Turn.BESIDE) for number in range(3)]
         with self.assertRaises(KeyboardInterrupt), _interrupted_when(self.folder / "0", self.folder / "1"):
             self.outcomes(*stages)
         for name in ("0", "1"):
