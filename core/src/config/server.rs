@@ -52,7 +52,8 @@ options! {
         /// How long the authenticator is not asked again about a token that it has accepted on the same connection for the same
         /// method. For one that decides by these alone.
         auth_cache: Duration = Duration::ZERO, off_or(ms(1), hours(24)), Start;
-        /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`).
+        /// Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`); from
+        /// 100 ms on to within a tick of the kernel's clock, 1 to 10 ms.
         slow_call: Duration = Duration::ZERO, off_or(us(1), hours(1)), Start;
         /// Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of the
         /// request's metadata (W3C Trace Context); the handler and its nested calls find the span's own place there.

@@ -105,6 +105,11 @@ impl SlowCalls {
         SlowCalls { threshold, bucket, unlogged: AtomicU64::new(0) }
     }
 
+    /// From how long on calls are logged.
+    pub(crate) fn threshold(&self) -> Duration {
+        self.threshold
+    }
+
     /// A call that took so long is to be logged.
     #[inline]
     pub(crate) fn is_slow(&self, elapsed: Duration) -> bool {

@@ -28,7 +28,7 @@ use crate::connection::driver::{Flow, Role};
 use crate::connection::link::Link;
 use crate::connection::{buffers, decode_error, refused_error};
 use crate::error::{Error, Reason, Result};
-use crate::interceptor::Accounts;
+use crate::interceptor::{Accounts, SlowCalls};
 
 /// Ready answers of one batch leave at this size.
 pub(super) const FLUSH_SIZE: usize = 256 * 1024;
@@ -65,14 +65,14 @@ pub(super) struct ServerRole {
 impl ServerRole {
     pub(super) fn new(session: Arc<Session>) -> ServerRole {
         let now = Instant::now();
-        let logs_slow_calls = session.server.slow_calls.is_some();
+        let slow_call = session.server.slow_calls.as_ref().map(SlowCalls::threshold);
         ServerRole {
             lookup: Lookup::new(&session.server.services),
             session,
             answered: Answered::default(),
             accounts: Accounts::default(),
             spare: None,
-            pace: Pace::new(now, logs_slow_calls),
+            pace: Pace::new(now, slow_call),
             congested: false,
             held: None,
             in_line: false,

@@ -9,6 +9,9 @@ use crate::stats::MethodRecorder;
 const FLUSH_AFTER: Duration = Duration::from_micros(100);
 /// Calls between two looks at the clock.
 const CALLS_PER_LOOK: u32 = 8;
+/// Slow calls of so long or longer are found by the ticks of the kernel's coarse clock, 1 to 10 ms apart, which costs a fifth
+/// of a look at the precise one.
+const BY_TICKS: Duration = Duration::from_millis(100);
 
 /// The pace of a connection's handlers.
 pub(super) struct Pace {
@@ -23,8 +26,18 @@ pub(super) struct Pace {
     unseen: u32,
     /// Calls that are timed one by one, to find which method is slow.
     precise: u32,
-    /// All calls are.
-    always: bool,
+    looks: Looks,
+}
+
+/// Which calls are followed by a look at the clock.
+#[derive(Clone, Copy)]
+enum Looks {
+    /// One in [`CALLS_PER_LOOK`].
+    Few,
+    /// And those during which the coarse clock has ticked since it was at this.
+    Ticked(coarsetime::Instant),
+    /// Every one.
+    All,
 }
 
 /// What a look at the clock says.
@@ -38,9 +51,14 @@ pub(super) struct Look {
 }
 
 impl Pace {
-    /// `always`: every call is timed by itself.
-    pub(super) fn new(now: Instant, always: bool) -> Pace {
-        Pace { came: now, looked: now, flushed: now, calls: 0, unseen: 0, precise: 0, always }
+    /// `slow_call`: how long a call takes that [`Pace::called`] has to find, to within a tick where that is a tenth or less.
+    pub(super) fn new(now: Instant, slow_call: Option<Duration>) -> Pace {
+        let looks = match slow_call {
+            None => Looks::Few,
+            Some(long) if long >= BY_TICKS => Looks::Ticked(coarsetime::Instant::now_without_cache_update()),
+            Some(_) => Looks::All,
+        };
+        Pace { came: now, looked: now, flushed: now, calls: 0, unseen: 0, precise: 0, looks }
     }
 
     pub(super) fn batch_came(&mut self, now: Instant) {
@@ -51,7 +69,7 @@ impl Pace {
     pub(super) fn called(&mut self, limit: Duration) -> Option<Look> {
         self.calls += 1;
         self.unseen += 1;
-        if !self.always && self.precise == 0 && self.unseen < CALLS_PER_LOOK {
+        if self.precise == 0 && self.unseen < CALLS_PER_LOOK && !self.looks.at_this() {
             return None;
         }
         let now = Instant::now();
@@ -68,6 +86,20 @@ impl Pace {
             self.flushed = now;
         }
         Some(Look { slow, took, batch_is_long })
+    }
+}
+
+impl Looks {
+    #[inline]
+    fn at_this(&mut self) -> bool {
+        match self {
+            Looks::Few => false,
+            Looks::Ticked(last) => {
+                let now = coarsetime::Instant::now_without_cache_update();
+                now != std::mem::replace(last, now)
+            }
+            Looks::All => true,
+        }
     }
 }
 
@@ -114,26 +146,46 @@ mod tests {
     const QUICK: Duration = Duration::MAX;
     const SLOW: Duration = Duration::ZERO;
 
+    /// No log of slow calls, one by the coarse clock, one by the precise clock.
+    const LOGS: [Option<Duration>; 3] = [None, Some(BY_TICKS), Some(Duration::from_micros(1))];
+
     /// For each call whether it was found too slow, when it took longer or shorter than the limit.
-    fn found(always: bool, limits: &[Duration]) -> Vec<bool> {
-        let mut pace = Pace::new(Instant::now(), always);
+    fn found(log: Option<Duration>, limits: &[Duration]) -> Vec<bool> {
+        let mut pace = Pace::new(Instant::now(), log);
         pace.batch_came(Instant::now());
         limits.iter().map(|limit| pace.called(*limit).is_some_and(|look| look.slow)).collect()
     }
 
     #[test]
     fn a_call_that_was_interrupted_once_is_not_slow() {
-        for always in [false, true] {
+        for log in LOGS {
             let mut limits = [QUICK; 64];
             limits[7] = SLOW;
             limits[47] = SLOW;
-            assert_eq!(found(always, &limits), [false; 64], "{always}");
+            assert_eq!(found(log, &limits), [false; 64], "{log:?}");
         }
     }
 
     #[test]
     fn calls_that_are_slow_are_found_soon() {
-        let first = |always| found(always, &[SLOW; 64]).iter().position(|slow| *slow);
-        assert_eq!([false, true].map(first), [Some(8), Some(1)]);
+        let first = |log| found(log, &[SLOW; 64]).iter().position(|slow| *slow).unwrap();
+        assert_eq!([LOGS[0], LOGS[2]].map(first), [8, 1]);
+        assert!((1..=8).contains(&first(LOGS[1])), "8 unless the clock ticks meanwhile");
+    }
+
+    #[test]
+    fn a_call_of_many_ticks_is_timed_among_quick_ones() {
+        const LONG: Duration = Duration::from_millis(100);
+        for log in &LOGS[1..] {
+            let mut pace = Pace::new(Instant::now(), *log);
+            pace.batch_came(Instant::now());
+            for long in [1, 5, 13] {
+                for _ in 0..long {
+                    assert!(pace.called(QUICK).is_none_or(|look| look.took < LONG));
+                }
+                std::thread::sleep(LONG);
+                assert!(pace.called(QUICK).is_some_and(|look| look.took >= LONG), "{log:?}");
+            }
+        }
     }
 }
