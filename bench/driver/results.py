@@ -61,16 +61,19 @@ class Results:
     def ratio(self, cell: str, peer: str, other: str, name: str) -> float | None:
         """Median over rounds of the ratio of a figure to another peer's in the same round and cell."""
         mine_of, other_of = self.metric(peer, name), self.metric(other, name)
-        others = {r["round"]: r for r in self.runs(cell, other) if "failed" not in r}
-        mine = [r for r in self.runs(cell, peer) if "failed" not in r and r["round"] in others]
-        pairs = [(r, others[r["round"]]) for r in mine]
-        calm = [p for p in pairs if max(p[0]["others_cores"], p[1]["others_cores"]) <= self.quiet]
 
-        def over(pair: tuple[Row, Row]) -> float | None:
+        def over(pair: tuple[Row, ...]) -> float | None:
             a, b = mine_of(pair[0]), other_of(pair[1])
             return a / b if a is not None and b else None
 
-        return median(map(over, calm or pairs))
+        return median(map(over, self.together(cell, peer, other)))
+
+    def together(self, cell: str, *peers: str) -> list[tuple[Row, ...]]:
+        """The rows of the rounds in which all peers ran well: of those that were not disturbed, or of all."""
+        of = [{r["round"]: r for r in self.runs(cell, peer) if "failed" not in r} for peer in peers]
+        rounds = [tuple(rows[number] for rows in of) for number in of[0] if all(number in rows for rows in of)]
+        calm = [rows for rows in rounds if max(r["others_cores"] for r in rows) <= self.quiet]
+        return calm or rounds
 
     def idle(self, peer: str) -> list[Row]:
         """The runs with idle connections."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from driver import entries, goals, plot, startup, tables
+from driver import compare, entries, goals, plot, startup, tables
 from driver.measure import Row
 from driver.results import Results
 
@@ -105,6 +105,35 @@ class Figures(unittest.TestCase):
         """They do not count beside quiet ones."""
         rows = [run("ours", 90, 0, others=1), run("theirs", 10, 0), run("ours", 20, 1), run("theirs", 10, 1)]
         self.assertEqual(self.results(*rows).ratio("1x1", "ours", "theirs", "throughput"), 2)
+
+    def test_twice(self) -> None:
+        """What runs twice has two names and one command."""
+        names = [e.name for e in compare.twice(self.suite.entries, "the*,ours")]
+        self.assertEqual(names, ["ours", "theirs", "faster", "ours-again", "theirs-again"])
+
+    def test_comparison(self) -> None:
+        """Beside an entry that ran twice it is with the mean of both, and they are compared with each other."""
+        peers = {"ours": 30.0, "theirs": 10.0, "theirs-again": 40.0}
+        rows = [run(peer, n * (1 + i), i) for i in range(5) for peer, n in peers.items()]
+        lines = compare.table(self.results(*rows), "ours/theirs,ours/faster")
+        same = "1.000 (1.000 – 1.000)"
+        self.assertEqual(
+            lines[2:],
+            [
+                f"| 1x1 | ours | theirs and theirs-again | 5 | 1.500 (1.500 – 1.500) | {same} | {same} | {same} |",
+                f"| 1x1 | theirs-again | theirs | 5 | 4.000 (4.000 – 4.000) | {same} | {same} | {same} |",
+                "| 1x1 | ours | faster | 0 |",
+            ],
+        )
+
+    def test_interval(self) -> None:
+        """It holds the median and leaves out what single rounds say."""
+        ours = {i: 100.0 if i == 40 else 10 + i / 10 for i in range(41)}
+        rows = [run(peer, n, i) for i in ours for peer, n in (("ours", ours[i]), ("theirs", 10.0))]
+        line = compare.table(self.results(*rows), "ours/theirs")[2]
+        middle, low, high = map(float, line.split("|")[5].replace("(", " ").replace("–", " ").strip(" )").split())
+        self.assertEqual(middle, 1.2)
+        self.assertTrue(1.1 < low < middle < high < 1.3, line)
 
     def test_goals(self) -> None:
         """Of several others the best one counts."""
