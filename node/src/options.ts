@@ -222,7 +222,7 @@ export interface ServerOptions {
   auth_timeout?: Duration | undefined
   /** How long the authenticator is not asked again about a token that it has accepted on the same connection for the same method. For one that decides by these alone. Default `0`. */
   auth_cache?: Duration | undefined
-  /** Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`). Default `0`. */
+  /** Calls whose handler took at least so long are logged, at most ten a second (level `WARN`, target `rpcx::slow`); from 100 ms on to within a tick of the kernel's clock, 1 to 10 ms. Default `0`. */
   slow_call?: Duration | undefined
   /** Whether a span is made of each call (`tracing` level `INFO`, target `rpcx::trace`) under the `traceparent` of the request's metadata (W3C Trace Context); the handler and its nested calls find the span's own place there. Default `false`. */
   trace?: boolean | undefined

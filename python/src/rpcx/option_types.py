@@ -289,7 +289,7 @@ class ServerOptions(TypedDict, total=False):
     for the same method. For one that decides by these alone. Default ``0``."""
     slow_call: Duration | None
     """Calls whose handler took at least so long are logged, at most ten a second (level ``WARN``, target
-    ``rpcx::slow``). Default ``0``."""
+    ``rpcx::slow``); from 100 ms on to within a tick of the kernel's clock, 1 to 10 ms. Default ``0``."""
     trace: bool | None
     """Whether a span is made of each call (``tracing`` level ``INFO``, target ``rpcx::trace``) under the
     ``traceparent`` of the request's metadata (W3C Trace Context); the handler and its nested calls find the

@@ -35,8 +35,9 @@ _LOOK = 0.02  # seconds
 # Ends what runs.
 INTERRUPTED = threading.Event()
 
-# Runs only while nothing else wants the processor. Where each session has a share of its own, see `_yield_to_others`.
-_IDLY = ("nice", "-n", "19", "chrt", "--idle", "0")
+# A tenth of the usual weight: whoever wakes up gets the processor at once. What is never scheduled while others run, as
+# the kernel's idle class, would hold up all of them when it has a lock of the file system.
+_NICE = 10
 
 
 class Turn(Enum):
@@ -111,7 +112,7 @@ def _command(
     spare = stage.turn is Turn.SPARE
     try:
         process = subprocess.Popen(
-            (*_IDLY, *command) if spare else command,
+            ("nice", "-n", str(_NICE), *command) if spare else command,
             cwd=ROOT / stage.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -134,9 +135,9 @@ def _command(
 
 
 def _yield_to_others(session: int) -> None:
-    """Makes the session's share of the processors the smallest, where the kernel has shares for sessions."""
+    """Makes the session's share of the processors as small, where the kernel has shares for sessions."""
     with contextlib.suppress(OSError):
-        Path(f"/proc/{session}/autogroup").write_text("19", encoding="ascii")
+        Path(f"/proc/{session}/autogroup").write_text(str(_NICE), encoding="ascii")
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> Optional[float]:

@@ -27,7 +27,8 @@ _LIBRARIES = ("cargo", "build", *_CARGO, "--lib", "--tests")
 # Named, targets have the features that clippy has compiled everything with. The C library has the crate's name, and its
 # documentation in its header.
 _DOCUMENT = ("cargo", "doc", *_CARGO, "--no-deps", "--lib", "--bins", "--examples", "--exclude", "librpcx-ffi")
-_REGISTRIES = tuple(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir()))
+_EMBEDDED = "--test=registries"  # of librpcx-embed
+_REGISTRIES = (*(f"--test={folder.name}" for folder in sorted((ROOT / "tests/registries/tests").iterdir())), _EMBEDDED)
 _LONG = "calls_go_on_while_servers_and_registry_are_killed_and_come_back"
 # The registries' tests wait for leases and sessions to end for three quarters of their time.
 _WAITING = "8"
@@ -270,13 +271,14 @@ def deep(lengths: float) -> tuple[Stage, ...]:
         ),
         Stage(
             "address sanitizer",
-            (("cargo", "test", *_SANITIZED, "--no-fail-fast", "--lib", "--tests", "--target", _TARGET),),
+            (("cargo", "test", *_SANITIZED, "--no-fail-fast", "--lib", "--tests", _EMBEDDED, "--target", _TARGET),),
             environment={
                 "RUSTC_BOOTSTRAP": "1",
                 "RUSTFLAGS": "-Zsanitizer=address",
                 "CARGO_TARGET_DIR": str(ROOT / "target" / "address"),
             },
             minutes=40,
+            after=("nacos",),
             about="tests and demo with the address and leak sanitizers",
         ),
         Stage(
