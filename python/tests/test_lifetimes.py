@@ -171,6 +171,39 @@ def test_exit_in_the_middle_of_a_call(arith: tuple[Arith, str], method: str) -> 
     assert done.stderr == ""
 
 
+def test_threads_that_wake_up_while_the_interpreter_ends(arith: tuple[Arith, str]) -> None:
+    """CPython before 3.14 ends them then by unwinding their stacks, which frames of Rust must not be on."""
+    done = program(
+        """
+        import sys, threading, time
+        import rpcx.sync
+        class Slow:
+            def __del__(self, sleep=time.sleep):
+                sleep(1.5)
+        sys.slow = Slow()  # holds up the end, with the interpreter lock free
+        start, starts = threading.Thread.start, threading.Event()
+        def start_slowly(self):
+            start(self)
+            if threading.current_thread().name == "rpcx-worker":
+                starts.set()
+                time.sleep(0.5)
+        threading.Thread.start = start_slowly
+        def call(service, method, timeout):
+            run = lambda: service.call(method, timeout=timeout)
+            threading.Thread(target=run, daemon=True).start()
+        server = rpcx.sync.Server("tcp@127.0.0.1:0")
+        server.function("A", "B", lambda: None)
+        server.start()
+        call(rpcx.sync.Client(sys.argv[1]).service("Arith"), "Wait", 0.5)
+        call(rpcx.sync.Client(server.addresses).service("A"), "B", 10)
+        assert starts.wait(10)
+        print("end")
+        """,
+        arith[1],
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "end\n")
+
+
 def test_ctrl_c_ends_a_waiting_call(arith: tuple[Arith, str]) -> None:
     """On the main thread."""
     text = """

@@ -151,10 +151,11 @@ impl Workers {
         }))
     }
 
-    /// The next request for a thread; `None` ends the thread.
+    /// The next request for a thread; `None` ends the thread. `did`: it has done what it was given before.
     ///
-    /// `did` says that it has done what it was given before. `more` is called when there should be another thread.
-    fn next<'py>(&self, py: Python<'py>, did: bool, more: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// Runs no Python but constructors of its own: a thread that asks for the interpreter lock while the interpreter ends is
+    /// unwound by CPython up to 3.13, which frames of Rust do not survive.
+    fn next<'py>(&self, py: Python<'py>, did: bool) -> PyResult<Option<Bound<'py, PyAny>>> {
         let ready = {
             let mut state = self.0.lock();
             state.busy -= usize::from(did);
@@ -164,25 +165,28 @@ impl Workers {
             Some(item) => Some(item),
             None => py.detach(|| self.0.wait()),
         };
-        let Some(item) = item else {
-            self.0.lock().threads -= 1;
-            return Ok(None);
-        };
-        let lonely = {
-            let mut state = self.0.lock();
-            let lonely = state.idle == 0 && state.threads < self.0.most_threads && !state.closed;
-            state.threads += usize::from(lonely);
-            lonely
-        };
-        if lonely && let Err(error) = more.call0() {
-            self.0.lock().threads -= 1;
-            error.write_unraisable(py, None);
-        }
-        let item = match item {
-            Item::Request(entry, request) => Bound::new(py, Request::new(entry, request))?.into_any(),
-            Item::Auth(entry, asked) => Bound::new(py, AuthRequest::new(entry, asked))?.into_any(),
-        };
-        Ok(Some(item))
+        Ok(Some(match item {
+            None => {
+                self.0.lock().threads -= 1;
+                return Ok(None);
+            }
+            Some(Item::Request(entry, request)) => Bound::new(py, Request::new(entry, request))?.into_any(),
+            Some(Item::Auth(entry, asked)) => Bound::new(py, AuthRequest::new(entry, asked))?.into_any(),
+        }))
+    }
+
+    /// Whether whoever has just taken a request shall start another thread, since none is left to wait for the next one. It is
+    /// counted already.
+    fn needs_another(&self) -> bool {
+        let mut state = self.0.lock();
+        let lonely = state.idle == 0 && state.threads < self.0.most_threads && !state.closed;
+        state.threads += usize::from(lonely);
+        lonely
+    }
+
+    /// A thread that was counted could not be started.
+    fn not_started(&self) {
+        self.0.lock().threads -= 1;
     }
 
     /// Counts a first thread that is about to start; false when there is one already.

@@ -307,11 +307,20 @@ class Threads:
     def _start(self) -> None:
         threading.Thread(target=self._work, name="rpcx-worker", daemon=True).start()
 
+    def _start_another(self) -> None:
+        try:
+            self._start()
+        except RuntimeError as error:
+            self.native.not_started()
+            LOGGER.warning("no further thread for plain handlers: %s", error)
+
     def _work(self) -> None:
-        take, more, run, base = self.native.next, self._start, self._run, self._context
+        take, needs_another, run, base = self.native.next, self.native.needs_another, self._run, self._context
         did = False
-        while (request := take(did, more)) is not None:
+        while (request := take(did)) is not None:
             did = True
+            if needs_another():
+                self._start_another()
             base.copy().run(run, request)
             # The thread may wait for long; the request must not.
             del request
