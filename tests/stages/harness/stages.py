@@ -237,7 +237,7 @@ TESTS = (
         (("tests/interop/run",),),
         minutes=30,
         about="drivers of all languages on servers of all languages",
-        after=("nacos",),
+        after=("nacos", "rust"),  # it fills the machine by itself
     ),
 )
 
