@@ -60,7 +60,7 @@ NACOS = Stage(
     "nacos",
     ((_RUN, "servers", "nacos"),),
     minutes=60,
-    about="and the one that is compiled",
+    about="a Nacos for them, which is compiled",
     turn=Turn.SPARE,
 )
 
