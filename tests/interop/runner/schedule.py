@@ -219,6 +219,7 @@ class Schedule:
         if case.own_servers:
             for server in servers.values():
                 server.program.kill()
+                server.release()
         elif not reuse:
             for server in servers.values():
                 with self._lock:
@@ -276,6 +277,7 @@ class Schedule:
                 pair = Pair("-", language)
                 results.append(Result("end of a server", pair, FAILED, text, server.program.stderr_tail()))
             server.program.kill()
+            server.release()
         with contextlib.suppress(OSError):
             self._refused.close()
         return results

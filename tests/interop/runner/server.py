@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any, Optional
@@ -40,6 +42,7 @@ class Server:
         self._log = folder / f"server-{number}.log"
         self._reaper = reaper
         self.addresses: list[str] = []
+        self._held: list[socket.socket] = []
         self._begin(command, listen)
 
     def _begin(self, command: list[str], listen: tuple[str, ...]) -> None:
@@ -57,6 +60,7 @@ class Server:
     def restart(self) -> None:
         """Starts a server that has ended once more, where it listened before."""
         self.program.kill()
+        self.release()
         command = list(self.program.command)
         first = command.index("--listen") + 1
         command[first : first + len(self.addresses)] = self.addresses
@@ -97,6 +101,25 @@ class Server:
         """Ends the server without a word (SIGKILL); nothing is expected of such an end."""
         self._killed = True
         self.program.kill()
+        self._hold()
+
+    def _hold(self) -> None:
+        """Keeps the ports of a server that has ended: the system would give them to one of another case."""
+        for address in self.addresses:
+            scheme, _, host = address.partition("@")
+            name, _, port = host.rpartition(":")
+            if scheme != "tcp" or name != "127.0.0.1":
+                continue
+            held = socket.socket()
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):  # somebody was quicker
+                held.bind((name, int(port)))
+            self._held.append(held)
+
+    def release(self) -> None:
+        """Gives the ports back."""
+        while self._held:
+            self._held.pop().close()
 
     def pause(self) -> None:
         """Stops the process (SIGSTOP): its connections stay open and nothing answers on them."""
@@ -122,6 +145,8 @@ class Server:
             status = self.program.wait(deadline)
         except ProgramError as error:
             return f"after SIGTERM: {error}"
+        if not self._held:
+            self._hold()
         counters = {name: {"$between": [0, 1 << 62]} for name in _COUNTERS}
         difference = first_difference({"stopped": True, **counters}, self._stopped, "stopped line")
         if difference is None and status != 0:
