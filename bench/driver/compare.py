@@ -5,16 +5,15 @@ Beside them the noise itself: an entry that ran twice a round, compared with its
 
 from __future__ import annotations
 
-import fnmatch
 import math
 import random
 import statistics
 from dataclasses import replace
 
-from .entries import Entry
+from .entries import Entry, choose
 from .results import Results
 
-AGAIN = "-again"
+_AGAIN = "-again"
 
 _FIGURES = {
     "calls/s": "throughput",
@@ -28,8 +27,7 @@ _OUTSIDE = 0.05  # of the draws on either side of an interval
 
 def twice(chosen: list[Entry], globs: str) -> list[Entry]:
     """The entries, those whose name matches one of the comma-separated globs a second time under another name."""
-    wanted = [e for e in chosen if any(fnmatch.fnmatchcase(e.name, g) for g in globs.split(","))]
-    return chosen + [replace(e, name=e.name + AGAIN) for e in wanted]
+    return chosen + [replace(e, name=e.name + _AGAIN) for e in choose(chosen, globs)]
 
 
 def table(results: Results, pairs: str) -> list[str]:
@@ -42,7 +40,7 @@ def table(results: Results, pairs: str) -> list[str]:
         rows = []
         for pair in pairs.split(","):
             entry, _, other = pair.partition("/")
-            again = other + AGAIN
+            again = other + _AGAIN
             if again in results.peers:
                 rows += [_row(results, cell, entry, [other, again]), _row(results, cell, again, [other])]
             else:
